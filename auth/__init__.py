@@ -1,0 +1,1 @@
+"""Who may: sites, people, roles, passwords, tokens, device pairing, join links."""

@@ -1,0 +1,1 @@
+"""What people see: pages for the wall, the desk and the briefing, the live feed, the HTTP API."""

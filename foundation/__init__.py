@@ -1,0 +1,1 @@
+"""What every other floor stands on: settings, errors, clock, identifiers, database, journal, migrations, backup."""

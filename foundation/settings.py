@@ -1,0 +1,100 @@
+"""Settings: what the environment says (`FENGHUO_…`), with its units and traps, read once at the start of a process."""
+
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """All settings of one installation; each field is the environment variable `FENGHUO_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="FENGHUO_", frozen=True, extra="ignore")
+
+    home: Path = Path("data")
+    """Data folder: database, secrets, uploads. Everything that must be backed up is in it."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - the LAN is the point; the login protects it
+    """Address that web listens on."""
+
+    port: int = Field(8050, ge=0, le=65535)
+    """TCP port of web."""
+
+    media_port: int = Field(8051, ge=0, le=65535)
+    """UDP port of the media node."""
+
+    media_host: str = ""
+    """Address announced to browsers. Empty: the address of the default route, and 127.0.0.1. Behind NAT this must be set, otherwise rooms stay silent."""
+
+    database_url: str = ""
+    """SQLAlchemy URL. Empty: SQLite in the data folder. PostgreSQL: `postgresql+psycopg://…`."""
+
+    redis_url: str = ""
+    """Needed only with more than one web process."""
+
+    mqtt_url: str = ""
+    """`mqtt://user:password@host:port`. Empty: a broker inside the worker, on `mqtt_port`."""
+
+    mqtt_port: int = Field(1883, ge=0, le=65535)
+    """Port of the broker inside the worker; on 127.0.0.1 unless `mqtt_host` says otherwise."""
+
+    mqtt_host: str = "127.0.0.1"
+    """Address of the broker inside the worker. Sensors on the LAN need 0.0.0.0; they then log in with the account in `secrets/mqtt`."""
+
+    turn_url: str = ""
+    """`turn:host:port` of a coturn that shares `secrets/turn`. Empty: none is announced. There is never a public one."""
+
+    web_url: str = ""
+    """Where worker and media find web, for processes on other machines. Empty: 127.0.0.1 and `port`."""
+
+    public_url: str = ""
+    """The address that people type, for links and QR codes. Empty: taken from the request."""
+
+    lang: Literal["zh", "en"] = "zh"
+    """Language of a page whose reader has chosen none."""
+
+    timezone: str = "Asia/Shanghai"
+    """Time zone on screens and for imported local times. The database keeps UTC."""
+
+    clients: int = Field(200, ge=10, le=2000)
+    """Pages expected at once. A websocket holds one thread of web for its life: threads = clients + 20."""
+
+    video_slots: int = Field(9, ge=1, le=16)
+    """Pictures that one page can receive at once."""
+
+    wall_diagonal_in: float = Field(55, gt=5, le=400)
+    """Diagonal of the big screen, inches."""
+
+    wall_distance_m: float = Field(3.5, gt=0.3, le=60)
+    """Distance of the farthest seat from the big screen, metres; the text grows with it (20 arc-minutes)."""
+
+    secure_cookies: bool = False
+    """True behind https: cookies are then sent only over it. False here, or a plain-http LAN could not log in."""
+
+    trusted_proxies: int = Field(0, ge=0, le=5)
+    """How many proxies in front of web set X-Forwarded-*. More than there are lets a caller forge its address."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        ZoneInfo(value)
+        return value
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in force."""
+        return self.database_url or f"sqlite:///{(self.home / 'fenghuo.db').resolve()}"
+
+    @property
+    def web_address(self) -> str:
+        """Where worker and media dial in."""
+        return self.web_url or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone on screens."""
+        return ZoneInfo(self.timezone)
