@@ -1,5 +1,6 @@
 """Secrets of this installation: made on first start, in files of mode 0600 under `<home>/secrets`, never logged."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -35,9 +36,7 @@ def write_private(path: Path, text: str, *, overwrite: bool = True) -> None:
         if overwrite:
             temporary.replace(path)
         else:
-            try:
+            with contextlib.suppress(FileExistsError):
                 os.link(temporary, path)
-            except FileExistsError:
-                pass
     finally:
         temporary.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ class Settings(BaseSettings):
     home: Path = Path("data")
     """Data folder: database, secrets, uploads. Everything that must be backed up is in it."""
 
-    host: str = "0.0.0.0"  # noqa: S104 - the LAN is the point; the login protects it
+    host: str = "0.0.0.0"
     """Address that web listens on."""
 
     port: int = Field(8050, ge=0, le=65535)
@@ -26,7 +26,9 @@ class Settings(BaseSettings):
     """UDP port of the media node."""
 
     media_host: str = ""
-    """Address announced to browsers. Empty: the address of the default route, and 127.0.0.1. Behind NAT this must be set, otherwise rooms stay silent."""
+    """Address announced to browsers. Empty: the address of the default route, and 127.0.0.1.
+
+    Behind NAT this must be set, otherwise rooms stay silent."""
 
     database_url: str = ""
     """SQLAlchemy URL. Empty: SQLite in the data folder. PostgreSQL: `postgresql+psycopg://…`."""

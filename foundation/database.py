@@ -1,0 +1,233 @@
+"""The database: one engine, sessions for reading and for writing, and the criterion that keeps exercises apart from the real.
+
+Who closes whom: `Database.close()` disposes the engine, which closes every pooled connection. Sessions are closed by the `with` that opened them.
+"""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+from sqlalchemy import DateTime, Dialect, Engine, String, Text, create_engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    ORMExecuteState,
+    Session,
+    UOWTransaction,
+    mapped_column,
+    with_loader_criteria,
+)
+from sqlalchemy.types import TypeDecorator
+
+from foundation.clock import Clock, SystemClock
+from foundation.errors import Unavailable
+
+MIN_FREE_BYTES = 32 * 1024 * 1024
+"""Below this much free disk nothing new is written: what is being written still fits, and nothing is torn."""
+FREE_CHECK_S = 1.0
+BUSY_TIMEOUT_MS = 10_000
+POOL_SIZE = 20
+POOL_OVERFLOW = 40
+
+State = Literal["ok", "full", "failed"]
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment, kept in UTC; a naive one is refused (ValueError), since nobody knows what it means."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value, kept as text: the same bytes on SQLite and PostgreSQL, so that hashes agree."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else canonical_json(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else orjson.loads(value)
+
+
+def canonical_json(value: Any) -> bytes:
+    """JSON with sorted keys and no spaces: one value, one text."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+class Base(DeclarativeBase):
+    """The root of every table of Fenghuo."""
+
+
+class Operational:
+    """A row that belongs to the real world (`exercise_id` null) or to one exercise, and to a site.
+
+    Sessions add the criterion to every query and stamp every new row; see `Database`.
+    """
+
+    exercise_id: Mapped[str | None] = mapped_column(String(36), index=True)
+    site_id: Mapped[str | None] = mapped_column(String(64), index=True)
+
+
+class Database:
+    """One database and its sessions.
+
+    `reading()` gives a session that must not write; `writing()` one whose transaction holds the write lock from its first statement
+    (SQLite: BEGIN IMMEDIATE, otherwise two writers that both read first would dead-lock) and is committed when the block ends well.
+    Both see one world only: the real one, or the exercise named.
+    """
+
+    def __init__(self, url: str, clock: Clock | None = None) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        self._clock = clock or SystemClock()
+        self._folder = Path(url.removeprefix("sqlite:///")).parent if self.is_sqlite else None
+        if self._folder:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        self.engine: Engine = create_engine(
+            url, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, pool_pre_ping=not self.is_sqlite
+        )
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        self._listeners: list[Callable[[], None]] = []
+        self._checked_at = float("-inf")
+        self._lock = threading.Lock()
+        self.state: State = "ok"
+
+    def on_journalled(self, listener: Callable[[], None]) -> None:
+        """Call `listener` (quick, must not raise) after each commit of this process that added to the journal."""
+        self._listeners.append(listener)
+
+    @contextmanager
+    def reading(self, exercise_id: str | None = None) -> Iterator[Session]:
+        """A session for queries; whatever it changed is thrown away."""
+        with _session(self.engine, exercise_id) as session:
+            yield session
+
+    @contextmanager
+    def writing(self, exercise_id: str | None = None) -> Iterator[Session]:
+        """A session whose changes are durable when the block has ended; Unavailable("disk_full") when there is no room."""
+        self._refuse_when_full()
+        try:
+            with _session(self.engine, exercise_id) as session:
+                session.connection(execution_options={"fenghuo_writing": True})
+                yield session
+                session.commit()
+                journalled = bool(session.info.get("journalled"))
+        except DBAPIError as error:
+            if _is_full(error):
+                self.state = "full"
+                raise Unavailable("disk_full") from error
+            if isinstance(error, OperationalError):
+                self.state = "failed"
+            raise
+        self.state = "ok"
+        if journalled:
+            for listener in self._listeners:
+                listener()
+
+    def probe(self) -> State:
+        """Whether the database answers and has room: for `/readyz`, the feed and `doctor`."""
+        try:
+            self._refuse_when_full()
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql("SELECT 1")
+        except Unavailable:
+            return "full"
+        except DBAPIError:
+            self.state = "failed"
+            return "failed"
+        if self.state == "failed":
+            self.state = "ok"
+        return self.state
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    def _refuse_when_full(self) -> None:
+        if self._folder is None:
+            return
+        with self._lock:
+            now = self._clock.monotonic()
+            if now - self._checked_at >= FREE_CHECK_S:
+                self._checked_at = now
+                free = shutil.disk_usage(self._folder).free
+                if free < MIN_FREE_BYTES:
+                    self.state = "full"
+                elif self.state == "full":
+                    self.state = "ok"
+            if self.state == "full":
+                raise Unavailable("disk_full")
+
+
+@contextmanager
+def _session(engine: Engine, exercise_id: str | None) -> Iterator[Session]:
+    with Session(engine, expire_on_commit=False) as session:
+        session.info["exercise_id"] = exercise_id
+        event.listen(session, "do_orm_execute", _one_world)
+        event.listen(session, "before_flush", _stamp)
+        yield session
+
+
+def _one_world(state: ORMExecuteState) -> None:
+    """Add the exercise criterion to every query, update and delete of an operational table."""
+    if state.is_column_load or state.is_relationship_load:
+        return
+    exercise_id = state.session.info["exercise_id"]
+    state.statement = state.statement.options(
+        with_loader_criteria(Operational, lambda table: table.exercise_id == exercise_id, include_aliases=True)
+        if exercise_id is not None
+        else with_loader_criteria(Operational, lambda table: table.exercise_id.is_(None), include_aliases=True)
+    )
+
+
+def _stamp(session: Session, _context: UOWTransaction, _instances: object) -> None:
+    """Put every new operational row into the session's world."""
+    for row in session.new:
+        if isinstance(row, Operational):
+            row.exercise_id = session.info["exercise_id"]
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver must not begin transactions by itself: _begin_sqlite decides which kind.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # FULL, not NORMAL: what was acknowledged survives a power cut, not only a killed process.
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA cache_size=-16000")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    writing = connection.get_execution_options().get("fenghuo_writing")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _is_full(error: DBAPIError) -> bool:
+    text = str(error.orig).lower()
+    return "disk is full" in text or "disk i/o error" in text or "no space left" in text or "disk full" in text
