@@ -1,0 +1,172 @@
+"""The MQTT broker inside the worker (amqtt), for installations without one of their own.
+
+What amqtt acknowledges must be in the database, so its protocol handler is replaced by one that hands each message to the ingest and sends
+the PUBACK only after the commit. That handler, and the name under which amqtt finds it, are amqtt's inside: the version is pinned.
+A broker that stalls (seen with 200 messages in flight) is found by a probe of its own and restarted; what was not acknowledged comes again.
+
+Who closes whom: `EmbeddedBroker.close()` shuts the listeners, which closes every connection.
+"""
+
+import asyncio
+import contextlib
+import hmac
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import amqtt.broker
+from amqtt.broker import Broker
+from amqtt.contexts import BrokerConfig
+from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
+from amqtt.plugins.base import BaseAuthPlugin
+from amqtt.session import IncomingApplicationMessage, OutgoingApplicationMessage, Session
+from prometheus_client import Counter
+
+from operations.ingest import Ingest
+
+MAX_CONNECTIONS = 200
+MAX_UNACKNOWLEDGED = 5_000
+"""Messages between arrival and commit, over all connections; beyond it a connection that sends more is closed."""
+PROBE_EVERY_S = 15.0
+PROBE_TIMEOUT_S = 10.0
+SESSION_EXPIRY_S = 3600
+SENSOR_ACCOUNT = "sensor"
+
+restarts_total = Counter("fenghuo_broker_restarts_total", "Restarts of the embedded broker after it stalled")
+overflow_total = Counter(
+    "fenghuo_broker_overflow_total", "Connections closed because they sent more than can be taken in"
+)
+
+logger = logging.getLogger(__name__)
+
+Sink = Callable[[str, bytes], Awaitable[None]]
+
+
+class TooFast(Exception):
+    """A sender that goes on while thousands of its messages are not yet acknowledged."""
+
+
+class DurableHandler(BrokerProtocolHandler):
+    """amqtt's handler of one connection, acknowledging only what is kept."""
+
+    sink: Sink
+
+    async def _handle_message_flow(self, app_message: IncomingApplicationMessage | OutgoingApplicationMessage) -> None:
+        if isinstance(app_message, IncomingApplicationMessage) and app_message.publish_packet is not None:
+            try:
+                await self.sink(app_message.topic, bytes(app_message.publish_packet.data or b""))
+            except TooFast:
+                overflow_total.inc()
+                # Not awaited inside itself: closing waits for this very task.
+                asyncio.get_running_loop().call_soon(self._reader_task.cancel if self._reader_task else lambda: None)
+                return
+        await super()._handle_message_flow(app_message)
+
+
+class Doorkeeper(BaseAuthPlugin):
+    """Lets in everybody (on loopback), or who shows the sensors' account."""
+
+    @dataclass
+    class Config:
+        """`password` empty: everybody may connect."""
+
+        password: str = field(default="", repr=False)
+
+    async def authenticate(self, *, session: Session) -> bool | None:
+        expected: str = self.config.password
+        if not expected:
+            return True
+        given = f"{session.username or ''}:{session.password or ''}"
+        return hmac.compare_digest(given.encode(), f"{SENSOR_ACCOUNT}:{expected}".encode())
+
+
+class EmbeddedBroker:
+    """The broker and its watchdog, on the running event loop."""
+
+    def __init__(self, host: str, port: int, password: str, ingest: Ingest) -> None:
+        self._config = BrokerConfig.from_dict(
+            {
+                "listeners": {"default": {"type": "tcp", "bind": f"{host}:{port}", "max_connections": MAX_CONNECTIONS}},
+                "session_expiry_interval": SESSION_EXPIRY_S,
+                "plugins": {"operations.broker.Doorkeeper": {"password": password}},
+            }
+        )
+        self._address = ("127.0.0.1" if host in ("0.0.0.0", "") else host, port)
+        self._ingest = ingest
+        self._waiting = 0
+        self._broker: Broker | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Listen; OSError when the port is taken."""
+        DurableHandler.sink = staticmethod(self._take)  # type: ignore[assignment]
+        amqtt.broker.BrokerProtocolHandler = DurableHandler  # type: ignore[misc]
+        await self._start()
+        self._watch = asyncio.create_task(self._watchdog())
+
+    async def close(self) -> None:
+        """Stop listening and close every connection."""
+        if self._watch:
+            self._watch.cancel()
+        await self._stop()
+
+    async def _start(self) -> None:
+        self._broker = Broker(self._config)
+        await self._broker.start()
+
+    async def _stop(self) -> None:
+        if self._broker:
+            with contextlib.suppress(TimeoutError, Exception):
+                await asyncio.wait_for(self._broker.shutdown(), PROBE_TIMEOUT_S)
+        self._broker = None
+
+    async def _take(self, topic: str, payload: bytes) -> None:
+        """Wait until the message is durable."""
+        if self._waiting >= MAX_UNACKNOWLEDGED:
+            raise TooFast
+        loop = asyncio.get_running_loop()
+        kept: asyncio.Future[None] = loop.create_future()
+
+        def resolve() -> None:
+            if not kept.done():
+                kept.set_result(None)
+
+        self._waiting += 1
+        try:
+            if not self._ingest.offer(topic, payload, lambda _kept: _call(loop, resolve)):
+                raise TooFast
+            await kept
+        finally:
+            self._waiting -= 1
+
+    async def _watchdog(self) -> None:
+        while True:
+            await asyncio.sleep(PROBE_EVERY_S)
+            if not await _answers(*self._address):
+                restarts_total.inc()
+                logger.error("the embedded broker stalled and is restarted")
+                await self._stop()
+                await self._start()
+
+
+def _call(loop: asyncio.AbstractEventLoop, function: Callable[[], Any]) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending
+        loop.call_soon_threadsafe(function)
+
+
+async def _answers(host: str, port: int) -> bool:
+    """Whether the broker takes a connection and reacts to a CONNECT within the time limit (it may refuse it: we show no account)."""
+    connect = b"\x10\x12\x00\x04MQTT\x04\x02\x00\x0a\x00\x06fh-dog"
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(connect)
+                await writer.drain()
+                await reader.read(4)
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return True

@@ -1,0 +1,238 @@
+"""Incidents (突发事件): what happened, of which class and level, where, and how its picture changed."""
+
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from sqlalchemy import Float, Integer, String, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from auth.principal import Principal
+from auth.sites import Site
+from foundation import journal
+from foundation.clock import Clock, epoch_ms
+from foundation.database import Base, Operational, UtcDateTime
+from foundation.errors import Conflict, NotFound, UserError
+from foundation.identifiers import IncidentId, is_id, new_id
+
+TITLE_LENGTH = 120
+PLACE_LENGTH = 120
+
+
+class IncidentClass(StrEnum):
+    """The four classes of the law: 自然灾害, 事故灾难, 公共卫生事件, 社会安全事件."""
+
+    NATURAL = "natural"
+    ACCIDENT = "accident"
+    HEALTH = "health"
+    SECURITY = "security"
+
+
+class Level(IntEnum):
+    """The four levels of the law: Ⅰ 特别重大, Ⅱ 重大, Ⅲ 较大, Ⅳ 一般. A smaller number is worse."""
+
+    I = 1  # noqa: E741 - the level's own name
+    II = 2
+    III = 3
+    IV = 4
+
+
+class Status(StrEnum):
+    """Whether anything is still to be done."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Incident(Operational, Base):
+    """One incident. `number` counts within the year (2026-017); `happened_at` is the event's time, `opened_at` the time of intake."""
+
+    __tablename__ = "incidents"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    number: Mapped[str] = mapped_column(String(16), index=True)
+    title: Mapped[str] = mapped_column(String(TITLE_LENGTH))
+    incident_class: Mapped[str] = mapped_column(String(16))
+    level: Mapped[int] = mapped_column(Integer)
+    status: Mapped[str] = mapped_column(String(16), index=True)
+    place: Mapped[str] = mapped_column(String(PLACE_LENGTH))
+    lat: Mapped[float | None] = mapped_column(Float)
+    lon: Mapped[float | None] = mapped_column(Float)
+    happened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    opened_by: Mapped[str] = mapped_column(String(80))
+    version: Mapped[int] = mapped_column(Integer)
+
+
+def open_incident(
+    session: Session,
+    clock: Clock,
+    principal: Principal,
+    *,
+    title: str,
+    incident_class: IncidentClass,
+    level: Level,
+    site_id: str | None = None,
+    place: str = "",
+    lat: float | None = None,
+    lon: float | None = None,
+    happened_at: datetime | None = None,
+    id: str | None = None,
+) -> Incident:
+    """Record an incident. With an `id` that is already known the known one is returned: sending twice is once.
+
+    Errors: Forbidden; UserError("title_empty"), ("title_long"), ("bad_id"), ("site_unknown"), ("at_in_the_future").
+    """
+    principal.require("incident.create", site=site_id)
+    title = title.strip()
+    if not title:
+        raise UserError("title_empty")
+    if len(title) > TITLE_LENGTH or len(place) > PLACE_LENGTH:
+        raise UserError("title_long", limit=TITLE_LENGTH)
+    if id is not None:
+        if not is_id(id):
+            raise UserError("bad_id")
+        known = session.get(Incident, id)
+        if known is not None:
+            return known
+    site = session.get(Site, site_id) if site_id else None
+    if site_id and site is None:
+        raise UserError("site_unknown", site=site_id)
+    now = clock.now()
+    if happened_at is not None and happened_at > now:
+        raise UserError("at_in_the_future")
+    incident = Incident(
+        id=IncidentId(id or new_id()),
+        number=_next_number(session, now),
+        title=title,
+        incident_class=incident_class.value,
+        level=int(level),
+        status=Status.OPEN.value,
+        site_id=site_id,
+        place=place.strip(),
+        lat=lat if lat is not None else (site.lat if site else None),
+        lon=lon if lon is not None else (site.lon if site else None),
+        happened_at=happened_at or now,
+        opened_at=now,
+        opened_by=principal.name,
+        version=1,
+    )
+    session.add(incident)
+    session.flush()
+    _tell(session, clock, principal, incident, "incident.opened", {})
+    return incident
+
+
+def change_level(
+    session: Session,
+    clock: Clock,
+    principal: Principal,
+    incident_id: str,
+    level: Level,
+    seen_version: int | None = None,
+) -> Incident:
+    """Raise or lower the level. `seen_version` is what the changer had on the screen: Conflict("changed_meanwhile") if it is no longer so."""
+    incident = _changeable(session, principal, incident_id, seen_version)
+    if incident.level == int(level):
+        return incident
+    before = incident.level
+    incident.level = int(level)
+    incident.version += 1
+    kind = "incident.raised" if incident.level < before else "incident.lowered"
+    _tell(session, clock, principal, incident, kind, {"from": before})
+    return incident
+
+
+def close_incident(
+    session: Session, clock: Clock, principal: Principal, incident_id: str, seen_version: int | None = None
+) -> Incident:
+    """Nothing more is to be done: the incident leaves the board and stays in the journal."""
+    incident = _changeable(session, principal, incident_id, seen_version)
+    if incident.status == Status.CLOSED:
+        return incident
+    incident.status = Status.CLOSED.value
+    incident.version += 1
+    _tell(session, clock, principal, incident, "incident.closed", {})
+    return incident
+
+
+def incident_state(incident: Incident) -> dict[str, Any]:
+    """What the feed and the API tell about an incident (docs/feed-protocol.md, topic `incidents`)."""
+    return {
+        "id": incident.id,
+        "number": incident.number,
+        "title": incident.title,
+        "class": incident.incident_class,
+        "level": incident.level,
+        "status": incident.status,
+        "site": incident.site_id,
+        "place": incident.place,
+        "lat": incident.lat,
+        "lon": incident.lon,
+        "at": epoch_ms(incident.happened_at),
+        "opened_at": epoch_ms(incident.opened_at),
+        "by": incident.opened_by,
+        "version": incident.version,
+    }
+
+
+def find_incident(session: Session, principal: Principal, incident_id: str) -> Incident:
+    """One incident, or NotFound (also for one of the other world)."""
+    incident = session.execute(select(Incident).where(Incident.id == incident_id)).scalar_one_or_none()
+    if incident is None or not principal.may("incident.read", site=incident.site_id):
+        raise NotFound("incident_unknown")
+    return incident
+
+
+def list_incidents(
+    session: Session, principal: Principal, *, status: Status | None = None, limit: int = 200
+) -> list[Incident]:
+    """The incidents that `principal` may read, worst and newest first."""
+    query = select(Incident).order_by(Incident.status.desc(), Incident.level, Incident.opened_at.desc()).limit(limit)
+    if status is not None:
+        query = query.where(Incident.status == status.value)
+    return [
+        incident
+        for incident in session.execute(query).scalars()
+        if principal.may("incident.read", site=incident.site_id)
+    ]
+
+
+def _changeable(session: Session, principal: Principal, incident_id: str, seen_version: int | None) -> Incident:
+    incident = find_incident(session, principal, incident_id)
+    principal.require("incident.change", site=incident.site_id)
+    if seen_version is not None and seen_version != incident.version:
+        raise Conflict("changed_meanwhile", level=incident.level, status=incident.status, version=incident.version)
+    return incident
+
+
+def _next_number(session: Session, now: datetime) -> str:
+    """The next number of the year; the write lock (SQLite) or the journal's head (PostgreSQL) keeps two from getting the same."""
+    session.execute(select(journal.JournalHead).with_for_update())
+    year = f"{now.year}-"
+    count = session.execute(
+        select(func.count()).select_from(Incident).where(Incident.number.startswith(year))
+    ).scalar_one()
+    return f"{year}{count + 1:03d}"
+
+
+def _tell(
+    session: Session, clock: Clock, principal: Principal, incident: Incident, kind: str, detail: dict[str, Any]
+) -> None:
+    journal.append(
+        session,
+        clock,
+        kind=kind,
+        topic="incidents",
+        subject=incident.id,
+        actor=principal.actor,
+        site_id=incident.site_id,
+        detail={
+            "number": incident.number,
+            "title": incident.title,
+            "level": incident.level,
+            "class": incident.incident_class,
+            **detail,
+        },
+        state=incident_state(incident),
+    )

@@ -1,0 +1,160 @@
+"""The queue between what carries readings (MQTT) and the database: bounded, written in batches, acknowledged only after the commit.
+
+Who closes whom: `Ingest.stop()` ends the writer thread after the batch in hand; what is still queued was not acknowledged and comes again.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from prometheus_client import Counter, Gauge
+
+from foundation.clock import Clock, epoch_ms
+from foundation.errors import ProtocolError, Unavailable
+from operations.mapping import Mapping
+from operations.sensing import Sensing
+
+QUEUE_LENGTH = 10_000
+BATCH = 1_000
+FULL_PUT_WAIT_S = 0.5
+RETRY_S = 1.0
+
+messages_total = Counter("fenghuo_mqtt_messages_total", "MQTT messages, by what became of them", ["outcome"])
+queue_depth = Gauge("fenghuo_ingest_queue_depth", "MQTT messages waiting to be written")
+lag_seconds = Gauge("fenghuo_ingest_lag_seconds", "How long the oldest message of the last batch waited")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Message:
+    """One MQTT message; `done(kept)` is called from the writer thread once it is durable (or refused for good: then False)."""
+
+    topic: str
+    payload: bytes
+    arrived_ms: int
+    done: Callable[[bool], None]
+
+
+@dataclass
+class IngestState:
+    """How it goes: `ok`, or `stopped` with the code of the reason (disk_full, database_failed)."""
+
+    state: Literal["ok", "stopped"] = "ok"
+    reason: str = ""
+
+
+class Ingest:
+    """Takes messages from any thread and writes them in the order of arrival."""
+
+    def __init__(self, sensing: Sensing, mapping: Mapping, clock: Clock) -> None:
+        self._sensing = sensing
+        self._mapping = mapping
+        self._clock = clock
+        self._queue: queue.Queue[Message] = queue.Queue(QUEUE_LENGTH)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
+        self.status = IngestState()
+        self.written = 0
+
+    @property
+    def depth(self) -> int:
+        """How many messages wait."""
+        return self._queue.qsize()
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the batch in hand."""
+        self._stopping.set()
+        self._thread.join(timeout=10)
+
+    def offer(self, topic: str, payload: bytes, done: Callable[[bool], None]) -> bool:
+        """Queue a message without waiting; False when the queue is full (the caller must hold the sender back)."""
+        try:
+            self._queue.put_nowait(Message(topic, payload, epoch_ms(self._clock.now()), done))
+        except queue.Full:
+            return False
+        return True
+
+    def put(self, topic: str, payload: bytes, done: Callable[[bool], None]) -> bool:
+        """Queue a message, waiting for room: this holds the sender back. False when the ingest stops meanwhile."""
+        message = Message(topic, payload, epoch_ms(self._clock.now()), done)
+        while not self._stopping.is_set():
+            try:
+                self._queue.put(message, timeout=FULL_PUT_WAIT_S)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            batch = self._next_batch()
+            queue_depth.set(self._queue.qsize())
+            if batch:
+                lag_seconds.set(max(0, epoch_ms(self._clock.now()) - batch[0].arrived_ms) / 1000)
+                self._write(batch)
+
+    def _next_batch(self) -> list[Message]:
+        try:
+            batch = [self._queue.get(timeout=0.2)]
+        except queue.Empty:
+            return []
+        while len(batch) < BATCH:
+            try:
+                batch.append(self._queue.get_nowait())
+            except queue.Empty:
+                break
+        return batch
+
+    def _write(self, batch: list[Message]) -> None:
+        rows: list[dict[str, Any]] = []
+        senders: list[Message] = []
+        refused: list[Message] = []
+        for message in batch:
+            try:
+                rows.append(self._mapping.reading(message.topic, message.payload, message.arrived_ms))
+                senders.append(message)
+            except ProtocolError as error:
+                refused.append(message)
+                messages_total.labels(error.code).inc()
+        outcome = self._take(rows)
+        if outcome is None:
+            return
+        bad = {rejection.index: rejection.code for rejection in outcome}
+        for index, message in enumerate(senders):
+            messages_total.labels(bad.get(index, "kept")).inc()
+            message.done(index not in bad)
+        self.written += len(senders) - len(bad)
+        # A message that can never be kept is acknowledged and counted: sent again it would block its sender for ever.
+        for message in refused:
+            message.done(False)
+
+    def _take(self, rows: list[dict[str, Any]]) -> list[Any] | None:
+        """Write until it works: the queue fills meanwhile, and holds the senders back. None when stopped."""
+        while not self._stopping.is_set():
+            try:
+                outcome = self._sensing.take(rows)
+            except Unavailable as error:
+                self._halt(error.code)
+            except Exception:
+                logger.exception("readings could not be written")
+                self._halt("database_failed")
+            else:
+                if self.status.state == "stopped":
+                    logger.info("ingest goes on")
+                self.status = IngestState()
+                return outcome.rejected
+        return None
+
+    def _halt(self, reason: str) -> None:
+        if self.status.reason != reason:
+            logger.error("ingest stopped", extra={"reason": reason})
+        self.status = IngestState("stopped", reason)
+        self._stopping.wait(RETRY_S)

@@ -1,0 +1,151 @@
+"""Readings from CSV files as gauging stations and offices write them: any column order, day-first and unpadded dates, gaps, repeats.
+
+The whole file is read with pandas; each bad row is named by its line, the good rest is kept.
+"""
+
+import io
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from auth.principal import Principal
+from foundation.errors import UserError
+from operations.sensing import Outcome, Rejection, Sensing
+
+BATCH_ROWS = 5_000
+MAX_FILE_BYTES = 64 * 1024 * 1024
+MAX_REJECTIONS = 1_000
+NO_VALUE = frozenset({"", "-", "--", "na", "nan", "null", "none", "缺测", "m", "-9999", "-999", "9999", "-99"})
+"""How files write that nothing was measured: a gap, not a fault."""
+
+DateOrder = Literal["day-first", "month-first", "iso"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """Which column of the file holds which sensor's values, and how they become the sensor's unit: value * scale + offset."""
+
+    name: str
+    sensor: str
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+@dataclass(frozen=True)
+class FileOutcome:
+    """What became of a file: rows kept, gaps passed over, and refused rows by line number (the header is line 1)."""
+
+    accepted: int
+    gaps: int
+    rejected: list[Rejection]
+    rejected_total: int
+
+
+def import_readings(
+    sensing: Sensing,
+    content: bytes,
+    *,
+    time_column: str,
+    columns: list[Column],
+    date_order: DateOrder,
+    zone: ZoneInfo,
+    principal: Principal | None = None,
+) -> FileOutcome:
+    """Read a CSV file and take in its readings; `zone` is that of the file's local times.
+
+    Doing it twice is once. Errors: UserError("file_too_large"), ("not_csv"), ("column_missing"), ("time_column_bad").
+    """
+    frame = _read(content, [time_column, *(column.name for column in columns)])
+    moments = _moments(frame[time_column], date_order, zone)
+    accepted = gaps = refused = 0
+    rejected: list[Rejection] = []
+    for rows, lines in _batches(frame, moments, columns):
+        usable = []
+        places = []
+        for row, line in zip(rows, lines, strict=True):
+            if row["value"] is None:
+                gaps += 1
+                continue
+            usable.append(row)
+            places.append(line)
+        outcome: Outcome = sensing.take(usable, principal)
+        accepted += outcome.accepted
+        refused += len(outcome.rejected)
+        for rejection in outcome.rejected[: MAX_REJECTIONS - len(rejected)]:
+            rejected.append(Rejection(places[rejection.index], rejection.sensor, rejection.field, rejection.code))
+    return FileOutcome(accepted, gaps, rejected, refused)
+
+
+def _read(content: bytes, wanted: list[str]) -> pd.DataFrame:
+    if len(content) > MAX_FILE_BYTES:
+        raise UserError("file_too_large", limit=MAX_FILE_BYTES)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("gb18030", errors="replace")  # what office programs write on Chinese Windows
+    try:
+        frame = pd.read_csv(
+            io.StringIO(text), dtype=str, keep_default_na=False, skip_blank_lines=False, on_bad_lines="skip"
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
+        raise UserError("not_csv") from error
+    frame.columns = [str(name).strip() for name in frame.columns]
+    for name in wanted:
+        if name not in frame.columns:
+            raise UserError("column_missing", column=name, columns=", ".join(frame.columns[:20]))
+    return frame
+
+
+def _moments(column: "pd.Series[str]", date_order: DateOrder, zone: ZoneInfo) -> "pd.Series[Any]":
+    """Aware moments; NaT where there is none. Unpadded days, months and hours are fine."""
+    text = column.str.strip()
+    if date_order == "iso":
+        moments = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=False)
+    else:
+        separator = text.str.replace(r"[.\-]", "/", regex=True)
+        order = "%d/%m/%Y" if date_order == "day-first" else "%m/%d/%Y"
+        moments = pd.to_datetime(separator, errors="coerce", format=f"{order} %H:%M")
+        with_seconds = pd.to_datetime(separator, errors="coerce", format=f"{order} %H:%M:%S")
+        only_day = pd.to_datetime(separator, errors="coerce", format=order)
+        moments = moments.fillna(with_seconds).fillna(only_day)
+    if not isinstance(moments.dtype, pd.DatetimeTZDtype) and pd.api.types.is_datetime64_any_dtype(moments):
+        return moments.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+    if isinstance(moments.dtype, pd.DatetimeTZDtype):
+        return moments
+    raise UserError("time_column_bad")
+
+
+def _batches(
+    frame: pd.DataFrame, moments: "pd.Series[Any]", columns: list[Column]
+) -> Iterator[tuple[list[dict[str, Any]], list[int]]]:
+    rows: list[dict[str, Any]] = []
+    lines: list[int] = []
+    values = {column.sensor: (frame[column.name].tolist(), column) for column in columns}
+    for position, moment in enumerate(moments):
+        at = None if pd.isna(moment) else round(moment.timestamp() * 1000)
+        for sensor, (cells, column) in values.items():
+            rows.append(
+                {"sensor": sensor, "at": at if at is not None else "?", "value": _value(cells[position], column)}
+            )
+            lines.append(position + 2)
+        if len(rows) >= BATCH_ROWS:
+            yield rows, lines
+            rows, lines = [], []
+    if rows:
+        yield rows, lines
+
+
+def _value(cell: str, column: Column) -> float | str | None:
+    """The number in a cell; None for a gap, the cell itself when it is neither (sensing names it as not a number)."""
+    text = cell.strip()
+    if text.lower() in NO_VALUE:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number * column.scale + column.offset if math.isfinite(number) else number
