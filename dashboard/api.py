@@ -1,0 +1,448 @@
+"""The HTTP API under `/api/v1`: one table of operations, from which routes, permissions and the OpenAPI document are made.
+
+Errors are problem details (RFC 9457), made by the gate. Times are ISO 8601 with an offset, or epoch milliseconds.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+import orjson
+from flask import Blueprint, Response, request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from sqlalchemy import select
+
+from auth.sites import Site, site_state
+from dashboard.gate import Gate
+from dashboard.snapshots import event_of
+from foundation import journal
+from foundation.clock import Clock
+from foundation.database import Database
+from foundation.errors import NotFound, UserError
+from foundation.settings import Settings
+from operations.duty import duty_state
+from operations.geography import map_of
+from operations.incidents import (
+    IncidentClass,
+    Level,
+    Status,
+    change_level,
+    close_incident,
+    find_incident,
+    incident_state,
+    list_incidents,
+    open_incident,
+)
+from operations.reading_files import Column, DateOrder, import_readings
+from operations.readings import Grain, series
+from operations.resources import change_amount, list_resources, resource_state
+from operations.sensing import Outcome, Sensing, parse_moment
+from operations.stations import all_sensors, sensor_state
+from operations.township import Mode, set_mode
+
+PREFIX = "/api/v1"
+JOURNAL_PAGE = 500
+SERIES_LIMIT = 20_000
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Body(BaseModel):
+    """A request's content: unknown fields are an error, so that a typing error is not silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class NewIncident(Body):
+    """An incident as it is taken in."""
+
+    id: str | None = Field(None, description="UUIDv7 made by the sender: sending twice is then once")
+    title: str = Field(max_length=400)
+    incident_class: IncidentClass = Field(alias="class")
+    level: Annotated[Level, Field(description="1 (Ⅰ, worst) … 4 (Ⅳ)")]
+    site: str | None = None
+    place: str = Field("", max_length=400)
+    at: AwareDatetime | int | None = Field(None, description="when it happened")
+    lat: float | None = Field(None, ge=-90, le=90)
+    lon: float | None = Field(None, ge=-180, le=180)
+
+
+class IncidentChange(Body):
+    """A change; `version` is the one that was seen, so that nobody overwrites what they did not see."""
+
+    level: Level | None = None
+    status: Literal["closed"] | None = None
+    version: int | None = None
+
+
+class ResourceChange(Body):
+    """A new amount."""
+
+    have: float | None = None
+    need: float | None = None
+    version: int | None = None
+
+
+class ModeChange(Body):
+    """A new mode of the township."""
+
+    mode: Mode
+
+
+class FileColumn(Body):
+    """A column of a file."""
+
+    name: str
+    sensor: str
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+class FileDescription(Body):
+    """How a CSV file is to be read."""
+
+    time_column: str
+    columns: list[FileColumn] = Field(min_length=1, max_length=100)
+    date_order: DateOrder = "day-first"
+    timezone: str | None = None
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the API."""
+
+    method: str
+    path: str
+    needs: str
+    summary: str
+    run: Callable[..., Any]
+    body: type[BaseModel] | None = None
+    status: int = 200
+    query: tuple[str, ...] = ()
+
+
+class Api:
+    """The operations, with what they work on."""
+
+    def __init__(self, gate: Gate, database: Database, clock: Clock, sensing: Sensing, settings: Settings) -> None:
+        self._gate = gate
+        self._database = database
+        self._clock = clock
+        self._sensing = sensing
+        self._settings = settings
+        self.operations = (
+            Operation(
+                "GET", "/incidents", "incident.read", "Incidents, worst first", self._incidents, query=("status",)
+            ),
+            Operation(
+                "POST", "/incidents", "incident.create", "Take in an incident", self._open_incident, NewIncident, 201
+            ),
+            Operation("GET", "/incidents/<incident_id>", "incident.read", "One incident", self._incident),
+            Operation(
+                "PATCH",
+                "/incidents/<incident_id>",
+                "incident.change",
+                "Change level or close",
+                self._change_incident,
+                IncidentChange,
+            ),
+            Operation("POST", "/readings", "reading.write", "Take in a batch of readings", self._take_readings),
+            Operation(
+                "POST",
+                "/readings/import",
+                "reading.write",
+                "Import a CSV file (multipart: file, description)",
+                self._import,
+            ),
+            Operation(
+                "GET",
+                "/readings",
+                "feed.read",
+                "Readings of a sensor",
+                self._series,
+                query=("sensor", "from", "to", "grain"),
+            ),
+            Operation("GET", "/sensors", "feed.read", "Sensors and their stations", self._sensors),
+            Operation("GET", "/sites", "feed.read", "Sites", self._sites),
+            Operation("GET", "/resources", "resource.read", "Stocks, teams, shelters", self._resources),
+            Operation(
+                "PATCH",
+                "/resources/<resource_id>",
+                "resource.change",
+                "Set what there is or is needed",
+                self._change_resource,
+                ResourceChange,
+            ),
+            Operation("GET", "/duty", "duty.read", "Who is on duty now and next", self._duty),
+            Operation("PUT", "/mode", "mode.change", "Change the township's mode", self._set_mode, ModeChange),
+            Operation(
+                "GET",
+                "/journal",
+                "journal.read",
+                "Journal entries after an id",
+                self._journal,
+                query=("after", "limit"),
+            ),
+            Operation("GET", "/map.geojson", "feed.read", "The township's map", self._map),
+        )
+
+    def blueprint(self) -> Blueprint:
+        """All operations as Flask routes, each with its permission."""
+        blueprint = Blueprint("api", __name__, url_prefix=PREFIX)
+        for operation in self.operations:
+            name = f"{operation.method.lower()}_{operation.run.__name__.strip('_')}"
+            blueprint.add_url_rule(
+                operation.path, name, self._gate.needs(operation.needs)(_view(operation)), methods=[operation.method]
+            )
+        document = self._gate.public("the API's description names no data")(lambda: _json(describe(self.operations)))
+        blueprint.add_url_rule("/openapi.json", "openapi", document, methods=["GET"])
+        return blueprint
+
+    # --- incidents
+
+    def _incidents(self) -> Any:
+        status = request.args.get("status")
+        if status is not None and status not in set(Status):
+            raise UserError("bad_request", field="status")
+        with self._database.reading() as session:
+            found = list_incidents(session, self._gate.principal(), status=Status(status) if status else None)
+            return [incident_state(incident) for incident in found]
+
+    def _open_incident(self, body: NewIncident) -> Any:
+        happened_at = None
+        if body.at is not None:
+            happened_at = (
+                body.at if isinstance(body.at, datetime) else datetime.fromtimestamp(body.at / 1000, ZoneInfo("UTC"))
+            )
+        with self._database.writing() as session:
+            incident = open_incident(
+                session,
+                self._clock,
+                self._gate.principal(),
+                title=body.title,
+                incident_class=body.incident_class,
+                level=body.level,
+                site_id=body.site,
+                place=body.place,
+                lat=body.lat,
+                lon=body.lon,
+                happened_at=happened_at,
+                id=body.id,
+            )
+            return incident_state(incident)
+
+    def _incident(self, incident_id: str) -> Any:
+        with self._database.reading() as session:
+            incident = find_incident(session, self._gate.principal(), incident_id)
+            rows = journal.newest(session, JOURNAL_PAGE, subject=incident.id)
+            return {**incident_state(incident), "timeline": [event_of(row) for row in rows]}
+
+    def _change_incident(self, incident_id: str, body: IncidentChange) -> Any:
+        principal = self._gate.principal()
+        with self._database.writing() as session:
+            incident = find_incident(session, principal, incident_id)
+            version = body.version
+            if body.level is not None:
+                incident = change_level(session, self._clock, principal, incident_id, body.level, version)
+                version = None
+            if body.status is not None:
+                incident = close_incident(session, self._clock, principal, incident_id, version)
+            return incident_state(incident)
+
+    # --- readings
+
+    def _take_readings(self) -> Any:
+        rows = _lenient_json(request.get_data())
+        if not isinstance(rows, list):
+            raise UserError("bad_request", field="", expected="a list of readings")
+        return _outcome(self._sensing.take(rows, self._gate.principal()))
+
+    def _import(self) -> Any:
+        uploaded = request.files.get("file")
+        if uploaded is None:
+            raise UserError("bad_request", field="file")
+        description = _validated(FileDescription, request.form.get("description", "").encode())
+        try:
+            zone = ZoneInfo(description.timezone) if description.timezone else self._settings.zone
+        except (KeyError, ValueError) as error:
+            raise UserError("bad_request", field="timezone") from error
+        outcome = import_readings(
+            self._sensing,
+            uploaded.read(),
+            time_column=description.time_column,
+            columns=[Column(column.name, column.sensor, column.scale, column.offset) for column in description.columns],
+            date_order=description.date_order,
+            zone=zone,
+            principal=self._gate.principal(),
+        )
+        return {
+            "accepted": outcome.accepted,
+            "gaps": outcome.gaps,
+            "rejected_total": outcome.rejected_total,
+            "rejected": [
+                {"line": each.index, "sensor": each.sensor, "field": each.field, "code": each.code}
+                for each in outcome.rejected
+            ],
+        }
+
+    def _series(self) -> Any:
+        start, end = (parse_moment(_number(request.args.get(name))) for name in ("from", "to"))
+        grain = request.args.get("grain", "raw")
+        if start is None or end is None:
+            raise UserError("bad_request", field="from" if start is None else "to")
+        if grain not in ("raw", "minute", "hour"):
+            raise UserError("bad_request", field="grain")
+        kind: Grain = grain  # type: ignore[assignment]
+        with self._database.reading() as session:
+            for sensor, station in all_sensors(session):
+                if sensor.id == request.args.get("sensor"):
+                    points = series(session, sensor.key, start, end, kind, SERIES_LIMIT)
+                    return {"sensor": sensor_state(sensor, station), "grain": grain, "points": points}
+        raise NotFound("sensor_unknown")
+
+    def _sensors(self) -> Any:
+        with self._database.reading() as session:
+            return [sensor_state(sensor, station) for sensor, station in all_sensors(session)]
+
+    # --- everything else
+
+    def _sites(self) -> Any:
+        with self._database.reading() as session:
+            return [site_state(site) for site in session.execute(select(Site).order_by(Site.code)).scalars()]
+
+    def _resources(self) -> Any:
+        with self._database.reading() as session:
+            return [resource_state(resource) for resource in list_resources(session)]
+
+    def _change_resource(self, resource_id: str, body: ResourceChange) -> Any:
+        with self._database.writing() as session:
+            resource = change_amount(
+                session,
+                self._clock,
+                self._gate.principal(),
+                resource_id,
+                have=body.have,
+                need=body.need,
+                seen_version=body.version,
+            )
+            return resource_state(resource)
+
+    def _duty(self) -> Any:
+        with self._database.reading() as session:
+            return duty_state(session, self._clock.now())
+
+    def _set_mode(self, body: ModeChange) -> Any:
+        with self._database.writing() as session:
+            set_mode(session, self._clock, self._gate.principal(), body.mode)
+        return {"mode": body.mode.value}
+
+    def _journal(self) -> Any:
+        after = _count("after", 0)
+        limit = min(_count("limit", JOURNAL_PAGE), JOURNAL_PAGE)
+        with self._database.reading() as session:
+            return [event_of(row) | {"hash": row.hash.hex()} for row in journal.after(session, after, limit)]
+
+    def _map(self) -> Any:
+        with self._database.reading() as session:
+            return map_of(session, self._settings.home)
+
+
+def describe(operations: tuple[Operation, ...]) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the operations."""
+    paths: dict[str, Any] = {}
+    schemas: dict[str, Any] = {}
+    for operation in operations:
+        path = PREFIX + operation.path.replace("<", "{").replace(">", "}")
+        names = [part[1:-1] for part in operation.path.split("/") if part.startswith("<")]
+        entry: dict[str, Any] = {
+            "summary": operation.summary,
+            "x-permission": operation.needs,
+            "parameters": [
+                *({"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names),
+                *({"name": name, "in": "query", "schema": {"type": "string"}} for name in operation.query),
+            ],
+            "responses": {
+                str(operation.status): {"description": "done", "content": {"application/json": {}}},
+                "4XX": {"description": "refused", "content": {"application/problem+json": {}}},
+            },
+        }
+        if operation.body is not None:
+            schema = operation.body.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= schema.pop("$defs", {})
+            schemas[operation.body.__name__] = schema
+            reference = {"$ref": f"#/components/schemas/{operation.body.__name__}"}
+            entry["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference}}}
+        paths.setdefault(path, {})[operation.method.lower()] = entry
+    bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Fenghuo", "version": "1"},
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": {"token": bearer}},
+        "security": [{"token": []}],
+    }
+
+
+def _view(operation: Operation) -> Callable[..., Response]:
+    def view(**arguments: str) -> Response:
+        if operation.body is not None:
+            return _json(
+                operation.run(**arguments, body=_validated(operation.body, request.get_data())), operation.status
+            )
+        result = operation.run(**arguments)
+        return result if isinstance(result, Response) else _json(result, operation.status)
+
+    return view
+
+
+def _json(content: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(content), status, mimetype="application/json")
+
+
+def _validated(model: type[Model], content: bytes) -> Model:
+    try:
+        return TypeAdapter(model).validate_json(content)
+    except ValidationError as error:
+        wrong = [
+            {"field": ".".join(str(part) for part in each["loc"]), "code": each["type"], "message": each["msg"]}
+            for each in error.errors()
+        ]
+        code = "not_json" if wrong and wrong[0]["code"] == "json_invalid" else "bad_fields"
+        raise UserError(code, errors=wrong) from error
+
+
+def _lenient_json(content: bytes) -> Any:
+    """JSON in which NaN and Infinity may stand: the row that has one is refused by name, not the whole batch."""
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise UserError("not_json") from error
+
+
+def _outcome(outcome: Outcome) -> Response:
+    rejected = [
+        {"index": each.index, "sensor": each.sensor, "field": each.field, "code": each.code}
+        for each in outcome.rejected
+    ]
+    status = 422 if rejected and not outcome.accepted else 200
+    return _json({"accepted": outcome.accepted, "rejected": rejected}, status)
+
+
+def _number(text: str | None) -> object:
+    return int(text) if text is not None and text.lstrip("-").isdigit() and len(text) < 20 else text
+
+
+def _count(name: str, default: int) -> int:
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not text.isdigit() or len(text) > 18:
+        raise UserError("bad_request", field=name)
+    return int(text)

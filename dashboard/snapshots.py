@@ -1,0 +1,223 @@
+"""What each topic of the feed looks like now, and how a journal entry is told to a page (docs/feed-protocol.md)."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from auth.sites import Site, site_state
+from dashboard.messages import text
+from foundation import journal
+from foundation.clock import Clock, epoch_ms, from_epoch_ms
+from foundation.errors import UserError
+from foundation.journal import JournalRow
+from operations.duty import duty_state
+from operations.incidents import Incident, Status, incident_state
+from operations.readings import Newest, newest_of_all, recent, since
+from operations.resources import list_resources, resource_state
+from operations.stations import all_sensors, sensor_state
+
+RECENT_POINTS = 120
+"""How many readings of each sensor a page gets to draw its small chart."""
+TICK_ROWS = 5_000
+"""Readings in one tick at most; of more only the newest are told."""
+NEWEST_EVENTS = 40
+
+TOPICS: dict[str, str] = {
+    "sites": "feed.read",
+    "readings": "feed.read",
+    "incidents": "incident.read",
+    "resources": "resource.read",
+    "duty": "duty.read",
+    "rooms": "feed.read",
+    "journal": "feed.read",
+    "system": "feed.read",
+}
+"""The topics, and the permission that each needs."""
+
+TOLD = frozenset({"sites", "stations", "incidents", "resources", "duty", "rooms"})
+"""Journal topics that the feed tells; who logged in and what was exported stays in the journal."""
+
+
+class RoomStates(Protocol):
+    """What the feed needs to know of consultations (conference.rooms)."""
+
+    def __call__(self, session: Session) -> dict[str, dict[str, Any]]:
+        """The state of each open room, by id."""
+
+
+def event_of(row: JournalRow) -> dict[str, Any]:
+    """A journal entry as pages get it."""
+    return {
+        "id": row.id,
+        "at": row.at,
+        "kind": row.kind,
+        "topic": row.topic,
+        "subject": row.subject,
+        "site": row.site_id,
+        "actor": row.actor.get("name", ""),
+        "summary": {lang: summary(lang, row) for lang in ("zh", "en")},
+        "detail": row.detail,
+        "state": row.state,
+    }
+
+
+def summary(lang: str, row: JournalRow) -> str:
+    """One sentence about a journal entry, in the reader's language."""
+    detail = {key: value for key, value in row.detail.items() if isinstance(value, str | int | float)}
+    for key in ("level", "from"):
+        if isinstance(detail.get(key), int):
+            detail[key] = text(lang, f"journal.level.{detail[key]}")
+    if lang in detail:
+        detail["name"] = detail[lang]
+    detail.setdefault("name", "")
+    try:
+        return text(lang, f"journal.{row.kind}", **detail, actor=row.actor.get("name", ""))
+    except KeyError:
+        return row.kind
+
+
+@dataclass
+class _Trace:
+    """A sensor as the feed remembers it."""
+
+    id: str
+    state: dict[str, Any]
+    newest: Newest | None
+    recent: deque[tuple[int, float]]
+
+
+class Readings:
+    """The newest readings of all sensors, kept in memory and moved on once a second from the database.
+
+    The database is asked, not the processes that wrote: so a tick is true whoever took the reading in, and after any restart.
+    """
+
+    def __init__(self) -> None:
+        self._traces: dict[int, _Trace] = {}
+
+    def advance(self, session: Session) -> dict[str, list[tuple[int, float, int]]]:
+        """Look for what is new and give it by sensor id, oldest first: (epoch ms, value, quality)."""
+        present = newest_of_all(session)
+        unknown = present.keys() - self._traces.keys()
+        if unknown or not self._traces:
+            self.load(session)
+            return {
+                self._traces[key].id: [(newest.at, newest.value, newest.quality)]
+                for key, newest in present.items()
+                if key in unknown and key in self._traces
+            }
+        moved = {key: newest for key, newest in present.items() if newest != self._traces[key].newest}
+        if not moved:
+            return {}
+        # A sensor's first reading, or a corrected newest one, is told as it is; otherwise all since the last tick.
+        after = {
+            key: trace.newest.at
+            for key in moved
+            if (trace := self._traces[key]).newest and trace.newest.at < moved[key].at
+        }
+        fresh = since(session, after, TICK_ROWS)
+        told: dict[str, list[tuple[int, float, int]]] = {}
+        for key, newest in moved.items():
+            trace = self._traces[key]
+            rows = fresh.get(key) or [(newest.at, newest.value, newest.quality)]
+            trace.newest = newest
+            for at, value, _quality in rows:
+                if not trace.recent or at > trace.recent[-1][0]:
+                    trace.recent.append((at, value))
+            told[trace.id] = rows
+        return told
+
+    def load(self, session: Session) -> None:
+        """Read every sensor, its newest reading and its recent ones anew."""
+        present = newest_of_all(session)
+        self._traces = {
+            sensor.key: _Trace(
+                sensor.id,
+                sensor_state(sensor, station),
+                present.get(sensor.key),
+                deque(recent(session, sensor.key, RECENT_POINTS), RECENT_POINTS),
+            )
+            for sensor, station in all_sensors(session)
+        }
+
+    def snapshot(self) -> dict[str, dict[str, Any]]:
+        """The topic `readings`."""
+        return {
+            trace.id: {**trace.state, **_told(trace.newest), "recent": list(trace.recent)}
+            for trace in self._traces.values()
+        }
+
+    def newest(self) -> dict[str, list[tuple[int, float, int]]]:
+        """The newest reading of each sensor in the shape of a tick: for a client that missed ticks."""
+        return {
+            trace.id: [(trace.newest.at, trace.newest.value, trace.newest.quality)]
+            for trace in self._traces.values()
+            if trace.newest is not None
+        }
+
+
+def _told(newest: Newest | None) -> dict[str, Any]:
+    if newest is None:
+        return {"at": None, "value": None, "quality": None}
+    return {"at": newest.at, "value": newest.value, "quality": newest.quality}
+
+
+class Snapshots:
+    """The state of every topic, computed at most once for each journal entry and tick, however many pages ask."""
+
+    def __init__(
+        self, clock: Clock, readings: Readings, rooms: RoomStates, system: Callable[[], dict[str, Any]]
+    ) -> None:
+        self._clock = clock
+        self._readings = readings
+        self._rooms = rooms
+        self._system = system
+        self._kept: dict[str, tuple[object, Any]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, session: Session, topic: str, version: object) -> Any:
+        """The snapshot of `topic`; computed anew when `version` is not the one of the last call. UserError("topic_unknown")."""
+        with self._lock:
+            kept = self._kept.get(topic)
+            if kept is not None and kept[0] == version:
+                return kept[1]
+            made = self._make(session, topic)
+            self._kept[topic] = (version, made)
+            return made
+
+    def system(self) -> dict[str, Any]:
+        """The topic `system`, always as of now."""
+        return self._system()
+
+    def _make(self, session: Session, topic: str) -> Any:
+        if topic == "sites":
+            return {site.id: site_state(site) for site in session.execute(select(Site)).scalars()}
+        if topic == "readings":
+            return self._readings.snapshot()
+        if topic == "incidents":
+            rows = session.execute(select(Incident).where(Incident.status == Status.OPEN.value)).scalars()
+            recently = session.execute(
+                select(Incident)
+                .where(
+                    Incident.status == Status.CLOSED.value,
+                    Incident.opened_at >= from_epoch_ms(epoch_ms(self._clock.now()) - 86_400_000),
+                )
+                .limit(200)
+            ).scalars()
+            return {incident.id: incident_state(incident) for incident in (*rows, *recently)}
+        if topic == "resources":
+            return {resource.id: resource_state(resource) for resource in list_resources(session)}
+        if topic == "duty":
+            return duty_state(session, self._clock.now())
+        if topic == "rooms":
+            return self._rooms(session)
+        if topic == "journal":
+            return [event_of(row) for row in journal.newest(session, NEWEST_EVENTS, TOLD)]
+        if topic == "system":
+            return self._system()
+        raise UserError("topic_unknown", topic=topic)
