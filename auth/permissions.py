@@ -1,0 +1,110 @@
+"""Who may do what: one table of data, read by `auth.principal` and by nobody else."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+
+class Role(StrEnum):
+    """What somebody is to the platform. One person has one role."""
+
+    ADMIN = "admin"
+    LEADER = "leader"
+    COMMANDER = "commander"
+    DUTY = "duty"
+    VILLAGE = "village"
+    UNIT = "unit"
+    FIELD = "field"
+    EXPERT = "expert"
+    APPROVER = "approver"
+    STEWARD = "steward"
+    VIEWER = "viewer"
+    """A wall: a device, not a person."""
+    NODE = "node"
+    """A process of ours: worker or media node."""
+    UPPER = "upper"
+    """The platform of the county or city."""
+    GUEST = "guest"
+    """Somebody with a join link to one room."""
+
+
+Permission = Literal[
+    "briefing.read",
+    "desk.use",
+    "duty.change",
+    "duty.read",
+    "feed.read",
+    "field.use",
+    "incident.change",
+    "incident.create",
+    "incident.read",
+    "journal.read",
+    "metrics.read",
+    "nodes.connect",
+    "people.manage",
+    "reading.read",
+    "reading.write",
+    "resource.change",
+    "resource.read",
+    "room.host",
+    "room.join",
+    "room.link",
+    "room.open",
+    "self.manage",
+    "site.change",
+    "site.read",
+    "station.change",
+    "wall.approve",
+    "wall.view",
+]
+
+
+@dataclass(frozen=True)
+class Grant:
+    """The roles that hold a permission: for every site, or only for what is of their own site."""
+
+    everywhere: frozenset[Role]
+    own_site: frozenset[Role] = frozenset()
+
+
+def _roles(*roles: Role) -> frozenset[Role]:
+    return frozenset(roles)
+
+
+LOCAL = _roles(Role.VILLAGE, Role.UNIT, Role.FIELD)
+"""They create and change what is of their own site, and nothing else."""
+ROOM = _roles(Role.ADMIN, Role.LEADER, Role.COMMANDER, Role.DUTY)
+"""Those who stand in the command room."""
+CENTRE = ROOM | _roles(Role.EXPERT, Role.APPROVER, Role.STEWARD)
+PEOPLE = CENTRE | LOCAL
+"""Every role that a person can have."""
+
+GRANTS: dict[Permission, Grant] = {
+    "briefing.read": Grant(PEOPLE | {Role.UPPER}),
+    "desk.use": Grant(CENTRE | {Role.VILLAGE, Role.UNIT}),
+    "duty.change": Grant(_roles(Role.ADMIN, Role.LEADER, Role.COMMANDER, Role.DUTY)),
+    "duty.read": Grant(PEOPLE | {Role.VIEWER}),
+    "feed.read": Grant(PEOPLE | {Role.VIEWER}),
+    "field.use": Grant(PEOPLE),
+    "incident.change": Grant(ROOM, LOCAL),
+    "incident.create": Grant(ROOM, LOCAL),
+    "incident.read": Grant(PEOPLE | {Role.VIEWER, Role.UPPER}),
+    "journal.read": Grant(CENTRE),
+    "metrics.read": Grant(_roles(Role.ADMIN, Role.STEWARD, Role.NODE)),
+    "nodes.connect": Grant(_roles(Role.NODE)),
+    "people.manage": Grant(_roles(Role.ADMIN)),
+    "reading.read": Grant(PEOPLE | {Role.VIEWER, Role.UPPER}),
+    "reading.write": Grant(_roles(Role.ADMIN, Role.DUTY, Role.STEWARD, Role.NODE), LOCAL),
+    "resource.change": Grant(ROOM | {Role.STEWARD}, LOCAL),
+    "resource.read": Grant(PEOPLE | {Role.VIEWER}),
+    "room.host": Grant(ROOM),
+    "room.join": Grant(PEOPLE | {Role.GUEST}),
+    "room.link": Grant(ROOM),
+    "room.open": Grant(ROOM),
+    "self.manage": Grant(PEOPLE),
+    "site.change": Grant(_roles(Role.ADMIN, Role.STEWARD)),
+    "site.read": Grant(PEOPLE | {Role.VIEWER, Role.UPPER}),
+    "station.change": Grant(_roles(Role.ADMIN, Role.STEWARD)),
+    "wall.approve": Grant(ROOM),
+    "wall.view": Grant(PEOPLE | {Role.VIEWER}),
+}
