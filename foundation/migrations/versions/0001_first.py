@@ -13,6 +13,31 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "incidents",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("number", sa.String(length=16), nullable=False),
+        sa.Column("title", sa.String(length=120), nullable=False),
+        sa.Column("incident_class", sa.String(length=16), nullable=False),
+        sa.Column("level", sa.Integer(), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("place", sa.String(length=120), nullable=False),
+        sa.Column("lat", sa.Float(), nullable=True),
+        sa.Column("lon", sa.Float(), nullable=True),
+        sa.Column("happened_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("opened_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("opened_by", sa.String(length=80), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("exercise_id", sa.String(length=36), nullable=True),
+        sa.Column("site_id", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("incidents", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_incidents_exercise_id"), ["exercise_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_incidents_number"), ["number"], unique=False)
+        batch_op.create_index(batch_op.f("ix_incidents_site_id"), ["site_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_incidents_status"), ["status"], unique=False)
+
+    op.create_table(
         "journal",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
@@ -38,6 +63,220 @@ def upgrade() -> None:
         sa.Column("last_hash", sa.LargeBinary(length=32), nullable=False),
         sa.PrimaryKeyConstraint("key"),
     )
+    op.create_table(
+        "newest_readings",
+        sa.Column("sensor_key", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("value", sa.Float(), nullable=False),
+        sa.Column("quality", sa.SmallInteger(), nullable=False),
+        sa.Column("due_from", sa.BigInteger(), nullable=True),
+        sa.Column("due_to", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("sensor_key"),
+    )
+    op.create_table(
+        "people",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("display_name", sa.String(length=64), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("site_id", sa.String(length=64), nullable=True),
+        sa.Column("password_hash", sa.String(length=255), nullable=False),
+        sa.Column("password_changed_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("created_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("name"),
+    )
+    op.create_table(
+        "readings",
+        sa.Column("sensor_key", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("value", sa.Float(), nullable=False),
+        sa.Column("quality", sa.SmallInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("sensor_key", "at"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "readings_hour",
+        sa.Column("sensor_key", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("low", sa.Float(), nullable=False),
+        sa.Column("mean", sa.Float(), nullable=False),
+        sa.Column("high", sa.Float(), nullable=False),
+        sa.Column("last", sa.Float(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("sensor_key", "at"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "readings_minute",
+        sa.Column("sensor_key", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("low", sa.Float(), nullable=False),
+        sa.Column("mean", sa.Float(), nullable=False),
+        sa.Column("high", sa.Float(), nullable=False),
+        sa.Column("last", sa.Float(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("sensor_key", "at"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "resources",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("type", sa.String(length=16), nullable=False),
+        sa.Column("name_zh", sa.String(length=80), nullable=False),
+        sa.Column("name_en", sa.String(length=80), nullable=False),
+        sa.Column("have", sa.Float(), nullable=False),
+        sa.Column("need", sa.Float(), nullable=False),
+        sa.Column("unit", sa.String(length=16), nullable=False),
+        sa.Column("contact", sa.String(length=80), nullable=False),
+        sa.Column("lat", sa.Float(), nullable=True),
+        sa.Column("lon", sa.Float(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("exercise_id", sa.String(length=36), nullable=True),
+        sa.Column("site_id", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("resources", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_resources_exercise_id"), ["exercise_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_resources_site_id"), ["site_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_resources_type"), ["type"], unique=False)
+
+    op.create_table(
+        "rooms",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("title", sa.String(length=120), nullable=False),
+        sa.Column("incident_id", sa.String(length=36), nullable=True),
+        sa.Column("open", sa.Boolean(), nullable=False),
+        sa.Column("opened_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("opened_by", sa.String(length=80), nullable=False),
+        sa.Column("opened_name", sa.String(length=80), nullable=False),
+        sa.Column("closed_at", foundation.database.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("expected", foundation.database.Json(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("node", sa.String(length=64), nullable=True),
+        sa.Column("exercise_id", sa.String(length=36), nullable=True),
+        sa.Column("site_id", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("rooms", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_rooms_exercise_id"), ["exercise_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_rooms_incident_id"), ["incident_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_rooms_open"), ["open"], unique=False)
+        batch_op.create_index(batch_op.f("ix_rooms_site_id"), ["site_id"], unique=False)
+
+    op.create_table(
+        "shifts",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("starts", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("ends", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("leader_name", sa.String(length=40), nullable=False),
+        sa.Column("leader_phone", sa.String(length=24), nullable=False),
+        sa.Column("officer_name", sa.String(length=40), nullable=False),
+        sa.Column("officer_phone", sa.String(length=24), nullable=False),
+        sa.Column("exercise_id", sa.String(length=36), nullable=True),
+        sa.Column("site_id", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("shifts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_shifts_exercise_id"), ["exercise_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_shifts_site_id"), ["site_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_shifts_starts"), ["starts"], unique=False)
+
+    op.create_table(
+        "sites",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("code", sa.String(length=16), nullable=False),
+        sa.Column("name_zh", sa.String(length=80), nullable=False),
+        sa.Column("name_en", sa.String(length=80), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("lat", sa.Float(), nullable=True),
+        sa.Column("lon", sa.Float(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "township",
+        sa.Column("key", sa.Integer(), nullable=False),
+        sa.Column("mode", sa.String(length=16), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_table(
+        "room_participants",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("room_id", sa.String(length=36), nullable=False),
+        sa.Column("identity", sa.String(length=120), nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("session", sa.String(length=36), nullable=False),
+        sa.Column("muted", sa.Boolean(), nullable=False),
+        sa.Column("silenced", sa.Boolean(), nullable=False),
+        sa.Column("camera", sa.Boolean(), nullable=False),
+        sa.Column("screen", sa.Boolean(), nullable=False),
+        sa.Column("connected", sa.Boolean(), nullable=False),
+        sa.Column("since", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("present", sa.Boolean(), nullable=False),
+        sa.Column("removed", sa.Boolean(), nullable=False),
+        sa.Column("told", sa.String(length=8), nullable=False),
+        sa.Column("exercise_id", sa.String(length=36), nullable=True),
+        sa.Column("site_id", sa.String(length=64), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["room_id"],
+            ["rooms.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("room_id", "identity"),
+    )
+    with op.batch_alter_table("room_participants", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_room_participants_exercise_id"), ["exercise_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_room_participants_room_id"), ["room_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_room_participants_site_id"), ["site_id"], unique=False)
+
+    op.create_table(
+        "stations",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("site_id", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("name_zh", sa.String(length=80), nullable=False),
+        sa.Column("name_en", sa.String(length=80), nullable=False),
+        sa.Column("lat", sa.Float(), nullable=True),
+        sa.Column("lon", sa.Float(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["site_id"],
+            ["sites.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("stations", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_stations_site_id"), ["site_id"], unique=False)
+
+    op.create_table(
+        "sensors",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("key", sa.Integer(), nullable=False),
+        sa.Column("station_id", sa.String(length=64), nullable=False),
+        sa.Column("quantity", sa.String(length=16), nullable=False),
+        sa.Column("name_zh", sa.String(length=80), nullable=False),
+        sa.Column("name_en", sa.String(length=80), nullable=False),
+        sa.Column("unit", sa.String(length=16), nullable=False),
+        sa.Column("decimals", sa.Integer(), nullable=False),
+        sa.Column("period_s", sa.Float(), nullable=False),
+        sa.Column("valid_low", sa.Float(), nullable=True),
+        sa.Column("valid_high", sa.Float(), nullable=True),
+        sa.Column("normal_low", sa.Float(), nullable=True),
+        sa.Column("normal_high", sa.Float(), nullable=True),
+        sa.Column("marks", foundation.database.Json(), nullable=False),
+        sa.Column("source_zh", sa.String(length=80), nullable=False),
+        sa.Column("source_en", sa.String(length=80), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["station_id"],
+            ["stations.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("key"),
+    )
+    with op.batch_alter_table("sensors", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_sensors_station_id"), ["station_id"], unique=False)
+
     op.execute(
         sa.text("INSERT INTO journal_head (key, last_id, last_hash) VALUES (1, 0, :genesis)").bindparams(
             sa.bindparam("genesis", bytes(32), type_=sa.LargeBinary())
@@ -46,9 +285,56 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("sensors", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_sensors_station_id"))
+
+    op.drop_table("sensors")
+    with op.batch_alter_table("stations", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_stations_site_id"))
+
+    op.drop_table("stations")
+    with op.batch_alter_table("room_participants", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_room_participants_site_id"))
+        batch_op.drop_index(batch_op.f("ix_room_participants_room_id"))
+        batch_op.drop_index(batch_op.f("ix_room_participants_exercise_id"))
+
+    op.drop_table("room_participants")
+    op.drop_table("township")
+    op.drop_table("sites")
+    with op.batch_alter_table("shifts", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_shifts_starts"))
+        batch_op.drop_index(batch_op.f("ix_shifts_site_id"))
+        batch_op.drop_index(batch_op.f("ix_shifts_exercise_id"))
+
+    op.drop_table("shifts")
+    with op.batch_alter_table("rooms", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_rooms_site_id"))
+        batch_op.drop_index(batch_op.f("ix_rooms_open"))
+        batch_op.drop_index(batch_op.f("ix_rooms_incident_id"))
+        batch_op.drop_index(batch_op.f("ix_rooms_exercise_id"))
+
+    op.drop_table("rooms")
+    with op.batch_alter_table("resources", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_resources_type"))
+        batch_op.drop_index(batch_op.f("ix_resources_site_id"))
+        batch_op.drop_index(batch_op.f("ix_resources_exercise_id"))
+
+    op.drop_table("resources")
+    op.drop_table("readings_minute")
+    op.drop_table("readings_hour")
+    op.drop_table("readings")
+    op.drop_table("people")
+    op.drop_table("newest_readings")
     op.drop_table("journal_head")
     with op.batch_alter_table("journal", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_journal_topic"))
         batch_op.drop_index(batch_op.f("ix_journal_subject"))
 
     op.drop_table("journal")
+    with op.batch_alter_table("incidents", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_incidents_status"))
+        batch_op.drop_index(batch_op.f("ix_incidents_site_id"))
+        batch_op.drop_index(batch_op.f("ix_incidents_number"))
+        batch_op.drop_index(batch_op.f("ix_incidents_exercise_id"))
+
+    op.drop_table("incidents")
