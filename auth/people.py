@@ -30,6 +30,8 @@ class Person(Base):
     role: Mapped[str] = mapped_column(String(16))
     site_id: Mapped[str | None] = mapped_column(String(64))
     password_hash: Mapped[str] = mapped_column(String(255))
+    password_changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    """Logins opened before it are over: whoever knew the old password is out."""
     active: Mapped[bool] = mapped_column(Boolean)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -52,8 +54,8 @@ def create_person(
 ) -> Person:
     """Give somebody a login.
 
-    Errors: Forbidden; UserError("bad_name"), ("role_not_for_people"), ("site_needed"), ("password_short"), ("password_long"); NotFound("site_unknown");
-    Conflict("name_taken").
+    Errors: Forbidden; UserError("bad_name"), ("role_not_for_people"), ("site_needed"), ("password_short"), ("password_long");
+    NotFound("site_unknown"); Conflict("name_taken").
     """
     principal.require("people.manage")
     folded = login_name(name)
@@ -76,6 +78,7 @@ def create_person(
         role=role.value,
         site_id=site_id,
         password_hash=hash_password(password),
+        password_changed_at=clock.now(),
         active=True,
         created_at=clock.now(),
     )
@@ -90,6 +93,7 @@ def set_password(session: Session, clock: Clock, principal: Principal, person_id
     principal.require("self.manage" if principal.id == person_id else "people.manage")
     person = find_person(session, person_id)
     person.password_hash = hash_password(password)
+    person.password_changed_at = clock.now()
     _tell(session, clock, principal, person, "person.password_changed")
 
 

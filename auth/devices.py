@@ -1,0 +1,300 @@
+"""Walls (大屏): a screen shows a code, a person at the desk approves it, the screen gets a device token of its own.
+
+The pattern is the device authorization grant (RFC 8628). All of it is in the database, so it survives a restart of everything.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import String, delete, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from auth.permissions import Role
+from auth.principal import Principal
+from auth.refusals import refuse
+from auth.sites import find_site
+from auth.throttle import Limit, Throttle, network_of
+from foundation import journal
+from foundation.clock import Clock, epoch_ms
+from foundation.database import Base, Database, UtcDateTime
+from foundation.errors import NotFound, TooMany, UserError
+from foundation.identifiers import new_id
+
+PREFIX = "fhd_"
+TOKEN_BYTES = 32
+ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
+"""RFC 8628 section 6.1: no vowels (no words), no characters that look alike. 20^8 codes, 10 minutes and throttled guesses."""
+CODE_CHARACTERS = 8
+PAIRING_LIFE = timedelta(minutes=10)
+POLL_S = 3
+MAX_PENDING = 200
+MAX_PENDING_OF_ADDRESS = 20
+NAME_LENGTH = 64
+SEEN_EVERY = timedelta(minutes=1)
+"""`last_seen_at` is written at most this often for a device."""
+GUESSES = Limit(free=10, first_s=5, longest_s=600)
+TOPIC = "auth"
+
+PairingState = Literal["pending", "approved", "denied", "expired"]
+
+
+class Device(Base):
+    """One paired screen; its token is known only by its SHA-256."""
+
+    __tablename__ = "devices"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    name: Mapped[str] = mapped_column(String(NAME_LENGTH))
+    site_id: Mapped[str | None] = mapped_column(String(64))
+    token_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
+    approved_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    approved_by: Mapped[str] = mapped_column(String(80))
+    last_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Pairing(Base):
+    """One screen that waits to be approved, or was, but has not fetched its token yet."""
+
+    __tablename__ = "pairings"
+
+    device_code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_code: Mapped[str] = mapped_column(String(CODE_CHARACTERS), unique=True)
+    network: Mapped[str] = mapped_column(String(64))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    state: Mapped[str] = mapped_column(String(16))
+    device_id: Mapped[str | None] = mapped_column(String(36))
+
+
+@dataclass(frozen=True)
+class PairingOffer:
+    """What a screen gets to begin with: the secret that it polls with, and the code that it shows."""
+
+    device_code: str
+    user_code: str
+    expires_in: int
+    interval: int
+
+
+@dataclass(frozen=True)
+class PairingAnswer:
+    """What a poll learns; `token` only when approved."""
+
+    state: PairingState
+    token: str | None = None
+
+
+class Devices:
+    """Pairs, knows and revokes screens."""
+
+    def __init__(self, database: Database, clock: Clock, throttle: Throttle) -> None:
+        self._database = database
+        self._clock = clock
+        self._throttle = throttle
+        self._listeners: list[Callable[[str], None]] = []
+
+    def on_revoked(self, listener: Callable[[str], None]) -> None:
+        """Call `listener` (quick, must not raise) with the id of a device that this process has just revoked, to close its connections."""
+        self._listeners.append(listener)
+
+    def begin(self, address: str | None) -> PairingOffer:
+        """Offer a new screen a pair of codes. Raises TooMany when too many wait already."""
+        now = self._clock.now()
+        network = network_of(address)
+        device_code = secrets.token_urlsafe(TOKEN_BYTES)
+        user_code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_CHARACTERS))
+        with self._database.writing() as session:
+            session.execute(delete(Pairing).where(Pairing.expires_at <= now))
+            count = select(func.count()).select_from(Pairing)
+            everywhere = session.execute(count).scalar_one()
+            here = session.execute(count.where(Pairing.network == network)).scalar_one()
+            if everywhere >= MAX_PENDING or here >= MAX_PENDING_OF_ADDRESS:
+                raise TooMany("too_many", retry_after_s=60)
+            session.add(
+                Pairing(
+                    device_code_hash=_digest(device_code),
+                    user_code=user_code,
+                    network=network,
+                    expires_at=now + PAIRING_LIFE,
+                    state="pending",
+                )
+            )
+        return PairingOffer(device_code, user_code, int(PAIRING_LIFE.total_seconds()), POLL_S)
+
+    def poll(self, device_code: str) -> PairingAnswer:
+        """What became of a pairing. Once approved it gives the token, again and anew until the screen has used one: an answer may get lost."""
+        now = self._clock.now()
+        with self._database.reading() as session:
+            state = self._polled(session, device_code, now)[0]
+        if state != "approved":
+            return PairingAnswer(state)
+        with self._database.writing() as session:
+            state, device = self._polled(session, device_code, now)
+            if state != "approved" or device is None:
+                return PairingAnswer(state)
+            token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+            device.token_hash = _digest(token)
+        return PairingAnswer("approved", token)
+
+    def approve(
+        self, session: Session, principal: Principal, user_code: str, name: str, site_id: str | None = None
+    ) -> Device:
+        """Let the screen that shows `user_code` in. Errors: Forbidden; TooMany; NotFound("pairing_unknown"), ("site_unknown"); UserError("bad_device_name")."""
+        principal.require("wall.approve")
+        name = name.strip()
+        if not name or len(name) > NAME_LENGTH or not name.isprintable():
+            raise UserError("bad_device_name", limit=NAME_LENGTH)
+        if site_id is not None:
+            find_site(session, site_id)
+        pairing = self._pending(session, principal, user_code)
+        device = self._add(session, principal, name, site_id)
+        pairing.state, pairing.device_id = "approved", device.id
+        return device
+
+    def deny(self, session: Session, principal: Principal, user_code: str) -> None:
+        """Turn the screen that shows `user_code` away. Errors: Forbidden; TooMany; NotFound("pairing_unknown")."""
+        principal.require("wall.approve")
+        pairing = self._pending(session, principal, user_code)
+        pairing.state = "denied"
+        journal.append(
+            session, self._clock, kind="device.denied", topic=TOPIC, subject=pairing.user_code, actor=principal.actor
+        )
+
+    def add(self, session: Session, principal: Principal, name: str, site_id: str | None = None) -> tuple[Device, str]:
+        """A device without a pairing, and its token, for whoever sets up a screen from the command line."""
+        principal.require("wall.approve")
+        device = self._add(session, principal, name, site_id)
+        token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+        device.token_hash = _digest(token)
+        return device, token
+
+    def authenticate(self, token: str) -> Principal:
+        """Who shows this device token. Raises Unauthenticated for an unknown or revoked one."""
+        now = self._clock.now()
+        with self._database.reading() as session:
+            device = session.execute(select(Device).where(Device.token_hash == _digest(token))).scalar_one_or_none()
+        if device is None or device.revoked_at is not None:
+            raise refuse("device", "unknown" if device is None else "revoked", device=device.id if device else None)
+        if device.last_seen_at is None or now - device.last_seen_at >= SEEN_EVERY:
+            self.seen(device.id)
+        return device_principal(device)
+
+    def seen(self, device_id: str) -> None:
+        """Note that the device is there. It has its token then, so its pairing is over."""
+        now = self._clock.now()
+        with self._database.writing() as session:
+            device = session.get(Device, device_id)
+            if device is not None:
+                if device.last_seen_at is None:
+                    session.execute(delete(Pairing).where(Pairing.device_id == device_id))
+                device.last_seen_at = now
+
+    def is_paired(self, session: Session, device_id: str) -> bool:
+        """Whether the device still may."""
+        device = session.get(Device, device_id)
+        return device is not None and device.revoked_at is None
+
+    def revoke(self, session: Session, principal: Principal, device_id: str) -> None:
+        """Take the token away; the screen shows the pairing page again. Errors: Forbidden; NotFound("device_unknown")."""
+        principal.require("wall.approve")
+        device = session.get(Device, device_id)
+        if device is None:
+            raise NotFound("device_unknown")
+        if device.revoked_at is None:
+            device.revoked_at = self._clock.now()
+            self._tell(session, principal, device, "device.revoked")
+
+    def announce_revoked(self, device_id: str) -> None:
+        """Tell the listeners, once the revocation is committed."""
+        for listener in self._listeners:
+            listener(device_id)
+
+    def list(self, session: Session, principal: Principal) -> list[Device]:
+        """The screens that are paired, newest first."""
+        principal.require("wall.approve")
+        query = select(Device).where(Device.revoked_at.is_(None)).order_by(Device.approved_at.desc(), Device.id.desc())
+        return list(session.execute(query).scalars())
+
+    def _polled(self, session: Session, device_code: str, now: datetime) -> tuple[PairingState, Device | None]:
+        pairing = session.get(Pairing, _digest(device_code))
+        if pairing is None or pairing.expires_at <= now:
+            return "expired", None
+        if pairing.state == "denied":
+            return "denied", None
+        device = session.get(Device, pairing.device_id) if pairing.device_id else None
+        if device is None:
+            return "pending", None
+        return ("expired", None) if device.revoked_at is not None else ("approved", device)
+
+    def _pending(self, session: Session, principal: Principal, user_code: str) -> Pairing:
+        code = clean_code(user_code)
+        query = select(Pairing).where(
+            Pairing.user_code == code, Pairing.state == "pending", Pairing.expires_at > self._clock.now()
+        )
+        # RFC 8628 section 5.1: guesses at the user code are limited.
+        self._throttle.attempt("pairing", [(principal.id, GUESSES)])
+        pairing = session.execute(query).scalar_one_or_none()
+        if pairing is None:
+            raise NotFound("pairing_unknown")
+        self._throttle.succeeded("pairing", cleared=principal.id)
+        return pairing
+
+    def _add(self, session: Session, principal: Principal, name: str, site_id: str | None) -> Device:
+        device = Device(
+            id=new_id(),
+            name=name,
+            site_id=site_id,
+            approved_at=self._clock.now(),
+            approved_by=principal.name,
+        )
+        session.add(device)
+        session.flush()
+        self._tell(session, principal, device, "device.paired")
+        return device
+
+    def _tell(self, session: Session, principal: Principal, device: Device, kind: str) -> None:
+        journal.append(
+            session,
+            self._clock,
+            kind=kind,
+            topic=TOPIC,
+            subject=device.id,
+            actor=principal.actor,
+            site_id=device.site_id,
+            detail={"name": device.name},
+        )
+
+
+def device_principal(device: Device) -> Principal:
+    """What a paired screen is: a viewer."""
+    return Principal("device", device.id, device.name, Role.VIEWER, device.site_id, device.id)
+
+
+def device_state(device: Device) -> dict[str, Any]:
+    """What the API tells about a screen; times are epoch milliseconds."""
+    return {
+        "id": device.id,
+        "name": device.name,
+        "site": device.site_id,
+        "approved_at": epoch_ms(device.approved_at),
+        "approved_by": device.approved_by,
+        "last_seen_at": epoch_ms(device.last_seen_at) if device.last_seen_at else None,
+    }
+
+
+def clean_code(text: str) -> str:
+    """A user code as it is kept, from what somebody typed: any case, with or without the dash (RFC 8628 section 6.1)."""
+    return "".join(character for character in text[:64].upper() if character in ALPHABET)
+
+
+def shown_code(code: str) -> str:
+    """A user code as it is shown: `BCDF-GHJK`."""
+    return f"{code[:4]}-{code[4:]}"
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

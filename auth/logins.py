@@ -1,0 +1,265 @@
+"""Logins: a name and a password give a family of refresh tokens, each usable once; showing a used one again ends the family.
+
+The pattern is RFC 9700 section 4.14.2 (refresh token rotation). Two tabs of one browser may race with the same token, so the token
+directly before the newest is honoured for `GRACE_S`.
+"""
+
+import hashlib
+import logging
+import secrets
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import ForeignKey, String, delete, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from auth.passwords import MAX_CHARACTERS, hash_password, needs_rehash, password_fits
+from auth.people import NAME_LENGTH, Person, find_by_name, login_name
+from auth.permissions import Role
+from auth.principal import Principal
+from auth.refusals import refuse
+from auth.throttle import Limit, Throttle, network_of
+from auth.tokens import ACCESS_S, AccessTokens
+from foundation import journal
+from foundation.clock import Clock
+from foundation.database import Base, Database, UtcDateTime
+from foundation.errors import Unauthenticated
+from foundation.identifiers import new_id
+
+PREFIX = "fhr_"
+TOKEN_BYTES = 32
+SLIDING = timedelta(hours=12)
+"""A login that is not used this long is over: a watch and a bit."""
+ABSOLUTE = timedelta(days=7)
+GRACE_S = 10.0
+MAX_SIBLINGS = 8
+"""Tabs that may race with one token within the grace."""
+MAX_LOGINS = 20
+"""Of one person at once; the oldest gives way."""
+KEEP_ENDED = timedelta(days=1)
+KNOWN_PLACES = 2_000
+TOPIC = "auth"
+
+BY_NAME = Limit(free=5, first_s=2, longest_s=300)
+BY_ADDRESS = Limit(free=20, first_s=2, longest_s=900)
+
+_LOG = logging.getLogger(__name__)
+
+Reason = Literal["logout", "reuse", "too_many"]
+
+
+class Login(Base):
+    """One login of one person: the family of its refresh tokens."""
+
+    __tablename__ = "logins"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    """`ABSOLUTE` after it was opened, however much it is used."""
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reason: Mapped[str | None] = mapped_column(String(16))
+
+
+class RefreshToken(Base):
+    """One refresh token, known only by its SHA-256."""
+
+    __tablename__ = "refresh_tokens"
+
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    login_id: Mapped[str] = mapped_column(ForeignKey("logins.id", ondelete="CASCADE"), index=True)
+    parent: Mapped[str | None] = mapped_column(String(64), index=True)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a login or a refresh gives; lives are in seconds."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: int
+    refresh_expires_in: int
+    principal: Principal
+
+
+class Logins:
+    """Opens, renews and ends logins."""
+
+    def __init__(self, database: Database, clock: Clock, access: AccessTokens, throttle: Throttle) -> None:
+        self._database = database
+        self._clock = clock
+        self._access = access
+        self._throttle = throttle
+        self._places: OrderedDict[str, None] = OrderedDict()
+        self._places_lock = threading.Lock()
+
+    def open(self, name: str, password: str, address: str | None) -> Tokens:
+        """Log in. Raises Unauthenticated("bad_login"), the same for an unknown name, a wrong password and a deactivated person; TooMany."""
+        name = login_name(name)[: NAME_LENGTH + 1]
+        network = network_of(address)
+        # Whoever logged in from here before has a count of their own, so that strangers cannot lock the duty officer out.
+        place = f"place:{name}:{network}"
+        own = place if self._is_known(place) else f"name:{name}"
+        keys = [(own, BY_NAME), (f"address:{network}", BY_ADDRESS)]
+        self._throttle.attempt("login", keys)
+        with self._database.reading() as session:
+            person = find_by_name(session, name)
+        fits = password_fits(person.password_hash if person else None, password)
+        if person is None or not fits or not person.active or len(password) > MAX_CHARACTERS:
+            refuse("password", "unknown name, wrong password or deactivated", address=address)
+            raise Unauthenticated("bad_login")
+        fresh_hash = hash_password(password) if needs_rehash(person.password_hash) else None
+        self._throttle.succeeded("login", cleared=own, refunded=f"address:{network}")
+        self._remember(place)
+        return self._opened(person, fresh_hash)
+
+    def refresh(self, token: str) -> Tokens:
+        """New tokens for a refresh token, which is used up by it. Raises Unauthenticated; a token shown again ends its whole login."""
+        shown = _digest(token)
+        now = self._clock.now()
+        problem: str | None = None
+        with self._database.writing() as session:
+            row = session.get(RefreshToken, shown)
+            login = session.get(Login, row.login_id, with_for_update=True) if row else None
+            person = session.get(Person, login.person_id) if login else None
+            if row is None or login is None or person is None:
+                problem = "unknown"
+            else:
+                # On PostgreSQL another refresh may have come between: read again, now that the login is locked.
+                session.refresh(row)
+                problem = _problem(row, login, person, now) or self._reuse(session, row, login, person, now)
+            if problem is None and row and login and person:
+                row.used_at = row.used_at or now
+                fresh, expires = self._token(session, login, shown, now)
+                principal = _principal(person, login)
+        if problem is not None:
+            raise refuse("refresh", problem, login=row.login_id if row else None)
+        return self._answer(principal, fresh, expires, now)
+
+    def close(self, token: str) -> None:
+        """Log out: the token's whole login is over. An unknown token is no error, since being logged out is what was wanted."""
+        with self._database.writing() as session:
+            row = session.get(RefreshToken, _digest(token))
+            login = session.get(Login, row.login_id) if row else None
+            person = session.get(Person, login.person_id) if login else None
+            if login is not None and person is not None and login.revoked_at is None:
+                self._end(session, login, person, "logout")
+
+    def is_open(self, session: Session, login_id: str) -> bool:
+        """Whether the login still holds and its person is still active."""
+        login = session.get(Login, login_id)
+        person = session.get(Person, login.person_id) if login else None
+        return login is not None and person is not None and _ended(login, person, self._clock.now()) is None
+
+    def _opened(self, person: Person, fresh_hash: str | None) -> Tokens:
+        now = self._clock.now()
+        with self._database.writing() as session:
+            row = session.get(Person, person.id)
+            if row is None or not row.active or row.password_hash != person.password_hash:
+                # Deactivated, or given another password, while this one was being checked.
+                raise Unauthenticated("bad_login")
+            if fresh_hash is not None:
+                row.password_hash = fresh_hash
+            self._tidy(session, row, now)
+            login = Login(id=new_id(), person_id=row.id, opened_at=now, ends_at=now + ABSOLUTE)
+            session.add(login)
+            session.flush()
+            fresh, expires = self._token(session, login, None, now)
+            principal = _principal(row, login)
+            self._tell(session, login, row, "login.opened", {})
+        return self._answer(principal, fresh, expires, now)
+
+    def _reuse(self, session: Session, row: RefreshToken, login: Login, person: Person, now: datetime) -> str | None:
+        """None for a token that was never used, or that two tabs showed at once; otherwise the login is ended and the reason given."""
+        if row.used_at is None:
+            return None
+        children = session.execute(select(RefreshToken).where(RefreshToken.parent == row.hash)).scalars().all()
+        directly_before = all(child.used_at is None for child in children)
+        if directly_before and (now - row.used_at).total_seconds() <= GRACE_S and len(children) < MAX_SIBLINGS:
+            return None
+        self._end(session, login, person, "reuse")
+        return "used again"
+
+    def _token(self, session: Session, login: Login, parent: str | None, now: datetime) -> tuple[str, datetime]:
+        token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+        expires = min(now + SLIDING, login.ends_at)
+        session.add(RefreshToken(hash=_digest(token), login_id=login.id, parent=parent, expires_at=expires))
+        return token, expires
+
+    def _answer(self, principal: Principal, refresh_token: str, expires: datetime, now: datetime) -> Tokens:
+        left = int((expires - now).total_seconds())
+        # An access token must not outlive the login it comes from.
+        lifetime = max(1, min(ACCESS_S, left))
+        return Tokens(self._access.issue(principal, lifetime), refresh_token, lifetime, left, principal)
+
+    def _tidy(self, session: Session, person: Person, now: datetime) -> None:
+        """Forget logins that ended a day ago, and end the person's oldest ones beyond the limit."""
+        over = select(Login.id).where((Login.ends_at < now - KEEP_ENDED) | (Login.revoked_at < now - KEEP_ENDED))
+        session.execute(delete(RefreshToken).where(RefreshToken.login_id.in_(over)))
+        session.execute(delete(Login).where(Login.id.in_(over)))
+        living = (
+            select(Login)
+            .where(Login.person_id == person.id, Login.revoked_at.is_(None), Login.ends_at > now)
+            .order_by(Login.opened_at.desc())
+            .offset(MAX_LOGINS - 1)
+        )
+        for login in session.execute(living).scalars():
+            self._end(session, login, person, "too_many")
+
+    def _end(self, session: Session, login: Login, person: Person, reason: Reason) -> None:
+        login.revoked_at, login.reason = self._clock.now(), reason
+        if reason == "reuse":
+            _LOG.warning("a used refresh token came again, its login is over", extra={"login": login.id})
+        self._tell(session, login, person, "login.closed", {"reason": reason})
+
+    def _tell(self, session: Session, login: Login, person: Person, kind: str, detail: dict[str, str]) -> None:
+        journal.append(
+            session,
+            self._clock,
+            kind=kind,
+            topic=TOPIC,
+            subject=login.id,
+            actor=_principal(person, login).actor,
+            site_id=person.site_id,
+            detail={"name": person.display_name, **detail},
+        )
+
+    def _is_known(self, place: str) -> bool:
+        with self._places_lock:
+            return place in self._places
+
+    def _remember(self, place: str) -> None:
+        with self._places_lock:
+            self._places[place] = None
+            self._places.move_to_end(place)
+            while len(self._places) > KNOWN_PLACES:
+                self._places.popitem(last=False)
+
+
+def _digest(token: str) -> str:
+    # The token is 256 random bits: a plain hash is enough, there is nothing to guess.
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _problem(row: RefreshToken, login: Login, person: Person, now: datetime) -> str | None:
+    return _ended(login, person, now) or ("expired" if now >= row.expires_at else None)
+
+
+def _ended(login: Login, person: Person, now: datetime) -> str | None:
+    if login.revoked_at is not None:
+        return "revoked"
+    if now >= login.ends_at:
+        return "expired"
+    if not person.active:
+        return "deactivated"
+    return "password changed" if login.opened_at < person.password_changed_at else None
+
+
+def _principal(person: Person, login: Login) -> Principal:
+    return Principal("person", person.id, person.display_name, Role(person.role), person.site_id, login.id)
