@@ -54,6 +54,12 @@ class Settings(BaseSettings):
     public_url: str = ""
     """The address that people type, for links and QR codes. Empty: taken from the request."""
 
+    township_zh: str = Field("碧寨乡", min_length=1, max_length=30)
+    """Name of the township, in Chinese, on every page."""
+
+    township_en: str = Field("Bizhai township", min_length=1, max_length=60)
+    """Name of the township, in English."""
+
     lang: Literal["zh", "en"] = "zh"
     """Language of a page whose reader has chosen none."""
 

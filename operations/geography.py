@@ -18,8 +18,8 @@ GEOMETRIES = frozenset({"Point", "LineString", "Polygon", "MultiPoint", "MultiLi
 def map_of(session: Session, home: Path) -> dict[str, Any]:
     """A FeatureCollection in WGS 84 (longitude, latitude).
 
-    Features carry `kind` (boundary, village, river, road, reservoir, hazard, site), `name_zh`, `name_en`; the collection's `synthetic` is true when the
-    geography is made up, which every map then says. UserError("bad_map") when the township's file is not one.
+    Features carry `kind` (boundary, village, river, road, reservoir, hazard, site), `name_zh`, `name_en`; the collection's
+    `synthetic` is true when the geography is made up, which every map then says. UserError("bad_map") when the township's file is not one.
     """
     path = home / MAP_FILE
     if path.exists():

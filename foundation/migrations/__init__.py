@@ -1,5 +1,7 @@
 """The schema's history (Alembic): upgrades an embedded database after a backup, refuses to run on a newer one."""
 
+import contextlib
+import time
 from pathlib import Path
 
 from alembic import command
@@ -7,10 +9,13 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData
+from sqlalchemy.exc import OperationalError
 
 from foundation.backup import back_up_sqlite
 from foundation.database import Database
 from foundation.errors import Unavailable
+
+SCHEMA_LOOK_S = 0.3
 
 
 def configuration(database: Database, metadata: MetaData | None = None) -> Config:
@@ -43,3 +48,16 @@ def upgrade(database: Database) -> str:
             back_up_sqlite(database, label=f"before-{head}")
         command.upgrade(config, "head")
     return head
+
+
+def await_schema(database: Database, limit_s: float = 60.0) -> None:
+    """Wait until another process has brought the database to this program's schema; Unavailable("schema_old") after `limit_s`."""
+    head = ScriptDirectory.from_config(configuration(database)).get_current_head()
+    deadline = time.monotonic() + limit_s
+    while True:
+        with contextlib.suppress(OperationalError), database.engine.connect() as connection:
+            if MigrationContext.configure(connection).get_current_revision() == head:
+                return
+        if time.monotonic() > deadline:
+            raise Unavailable("schema_old", known=head)
+        time.sleep(SCHEMA_LOOK_S)

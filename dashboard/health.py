@@ -1,0 +1,53 @@
+"""What operators and machines ask: is it alive (`/healthz`), can it serve (`/readyz`), how does it go (`/metrics`)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from dashboard.gate import Gate
+from foundation.clock import Clock
+from foundation.database import Database
+
+PARTS_WAIT_S = 30.0
+"""After a start, worker and media are waited for this long; later their absence is told but does not make web unready."""
+
+
+class Health:
+    """The three questions, for one web process."""
+
+    def __init__(self, gate: Gate, database: Database, clock: Clock, system: Callable[[], dict[str, Any]]) -> None:
+        self._gate = gate
+        self._database = database
+        self._clock = clock
+        self._system = system
+        self._started_at = clock.monotonic()
+        self._complete = False
+
+    def blueprint(self) -> Blueprint:
+        """The routes."""
+        blueprint = Blueprint("health", __name__)
+        public = self._gate.public("says only whether the server works")
+        blueprint.add_url_rule("/healthz", "healthz", public(lambda: _json({"state": "alive"}, 200)))
+        blueprint.add_url_rule("/readyz", "readyz", public(self._readyz))
+        blueprint.add_url_rule("/metrics", "metrics", self._gate.needs("metrics.read")(_metrics))
+        return blueprint
+
+    def _readyz(self) -> Response:
+        database = self._database.probe()
+        system = self._system()
+        parts = {name: system[name]["state"] for name in ("worker", "media")}
+        if all(state == "up" for state in parts.values()) or self._clock.monotonic() - self._started_at > PARTS_WAIT_S:
+            self._complete = True
+        ready = database == "ok" and self._complete
+        return _json({"state": "ready" if ready else "not ready", "database": database, **parts}, 200 if ready else 503)
+
+
+def _metrics() -> Response:
+    return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _json(content: Any, status: int) -> Response:
+    return Response(orjson.dumps(content), status, mimetype="application/json", headers={"Cache-Control": "no-store"})

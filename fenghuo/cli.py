@@ -1,0 +1,214 @@
+"""The command line: serve, web, worker, media, demo, doctor, admin, journal, backup."""
+
+import getpass
+import os
+import sys
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+
+from foundation.errors import FenghuoError
+from foundation.logs import configure_logs
+from foundation.settings import Settings
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="fenghuo")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Fenghuo (烽火): the emergency platform of a township.
+
+    Settings come from the environment (FENGHUO_HOME, FENGHUO_PORT …); docs/administrator.md has them all.
+    """
+    try:
+        context.obj = Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"FENGHUO_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors())
+        raise click.ClickException(f"a setting is wrong: {wrong}") from error
+
+
+@main.command()
+@click.pass_obj
+def serve(settings: Settings) -> None:
+    """Run everything: web, worker and media, watched and restarted."""
+    from fenghuo.serve import serve as run
+    from foundation.database import Database
+    from foundation.migrations import upgrade
+
+    configure_logs("serve", settings.log_level)
+    database = Database(settings.database)
+    with _told():
+        upgrade(database)
+    database.close()
+    sys.exit(run())
+
+
+@main.command()
+@click.pass_obj
+def web(settings: Settings) -> None:
+    """Run only the web process (pages, feed, API)."""
+    from fenghuo.serve import follow_parent
+    from fenghuo.web import run_web
+
+    configure_logs("web", settings.log_level)
+    follow_parent()
+    with _told():
+        run_web(settings)
+
+
+@main.command()
+@click.pass_obj
+def worker(settings: Settings) -> None:
+    """Run only the worker process (MQTT, roll-ups)."""
+    from fenghuo.serve import follow_parent
+    from fenghuo.worker import run_worker
+
+    configure_logs("worker", settings.log_level)
+    follow_parent()
+    with _told():
+        sys.exit(run_worker(settings))
+
+
+@main.command()
+@click.pass_obj
+def media(settings: Settings) -> None:
+    """Run only the media node (voice and video)."""
+    from conference.media.node import run
+    from fenghuo.serve import follow_parent
+    from foundation.identifiers import new_id
+    from foundation.secrets import secret
+
+    configure_logs("media", settings.log_level)
+    follow_parent()
+    with _told():
+        sys.exit(run(settings, secret(settings.home, "node"), settings.web_address, new_id()))
+
+
+@main.command()
+@click.option("--speed", default=60.0, show_default=True, help="Seconds of the recorded flood in one second.")
+@click.pass_obj
+def demo(settings: Settings, speed: float) -> None:
+    """Run a living township: twelve villages, sensors, a recorded flood, sample accounts."""
+    from fenghuo.demo import run_demo
+
+    configure_logs("demo", settings.log_level)
+    with _told():
+        sys.exit(run_demo(settings, speed))
+
+
+@main.command()
+@click.pass_obj
+def doctor(settings: Settings) -> None:
+    """Check the machine and the installation, and say what to do."""
+    from fenghuo.doctor import examine
+
+    findings = examine(settings)
+    for finding in findings:
+        mark = {"ok": "ok  ", "warn": "warn", "bad": "BAD "}[finding.state]
+        click.echo(f"{mark} {finding.name}: {finding.found}")
+        if finding.advice:
+            click.echo(f"     → {finding.advice}")
+    sys.exit(1 if any(finding.state == "bad" for finding in findings) else 0)
+
+
+@main.group()
+def admin() -> None:
+    """Accounts."""
+
+
+@admin.command("create")
+@click.argument("name")
+@click.option("--display-name", default="", help="The name that others read.")
+@click.option("--role", default="admin", show_default=True)
+@click.option("--site", default=None, help="Site id; needed for village, unit and field roles.")
+@click.option(
+    "--password-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Read the password from this file.",
+)
+@click.pass_obj
+def admin_create(
+    settings: Settings, name: str, display_name: str, role: str, site: str | None, password_file: Path | None
+) -> None:
+    """Create an account; asks for the password, or reads it from a file or FENGHUO_ADMIN_PASSWORD."""
+    from auth.people import create_person
+    from auth.permissions import Role
+    from auth.principal import SYSTEM
+    from foundation.clock import SystemClock
+    from foundation.database import Database
+    from foundation.migrations import upgrade
+
+    if role not in set(Role):
+        raise click.BadParameter(f"one of {', '.join(Role)}", param_hint="--role")
+    password = os.environ.get("FENGHUO_ADMIN_PASSWORD") or (
+        password_file.read_text("utf-8").strip() if password_file else ""
+    )
+    if not password:
+        password = getpass.getpass("Password: ")
+        if getpass.getpass("Again: ") != password:
+            raise click.ClickException("the two are not the same")
+    with _told():
+        database = Database(settings.database)
+        upgrade(database)
+        with database.writing() as session:
+            create_person(
+                session,
+                SystemClock(),
+                SYSTEM,
+                name=name,
+                password=password,
+                role=Role(role),
+                display_name=display_name,
+                site_id=site,
+            )
+        database.close()
+    click.echo(f"created {name} ({role})")
+
+
+@main.group("journal")
+def journal_group() -> None:
+    """The journal."""
+
+
+@journal_group.command("verify")
+@click.pass_obj
+def journal_verify(settings: Settings) -> None:
+    """Recompute the whole hash chain; names the first entry that was changed, removed or cut off."""
+    from foundation import journal
+    from foundation.database import Database
+
+    database = Database(settings.database)
+    with database.reading() as session:
+        verdict = journal.verify(session)
+    database.close()
+    if verdict.first_bad is not None:
+        raise click.ClickException(
+            f"entry {verdict.first_bad} is {verdict.reason}; {verdict.entries} entries before it are intact"
+        )
+    click.echo(f"{verdict.entries} entries, all intact")
+
+
+@main.command()
+@click.argument("label", default="manual")
+@click.pass_obj
+def backup(settings: Settings, label: str) -> None:
+    """Copy the embedded database, while everything runs, into the data folder's backups."""
+    from foundation.backup import back_up_sqlite
+    from foundation.database import Database
+
+    if not label.replace("-", "").isalnum():
+        raise click.BadParameter("letters, digits and - only", param_hint="LABEL")
+    with _told():
+        click.echo(str(back_up_sqlite(Database(settings.database), label)))
+
+
+class _told:  # noqa: N801 - reads as a word in `with`
+    """Errors that Fenghuo raises on purpose become one clear line and exit code 1."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, FenghuoError):
+            raise click.ClickException(str(error)) from error

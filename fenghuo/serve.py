@@ -1,0 +1,104 @@
+"""`fenghuo serve`: starts web, worker and media, watches them, and restarts whichever ends, with back-off.
+
+Who closes whom: `serve` ends its children (media, worker, web, in that order) when it is told to stop. A child whose parent is gone ends itself.
+"""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+
+logger = logging.getLogger(__name__)
+
+CHILDREN = ("web", "worker", "media")
+BACK_OFF_FIRST_S = 0.5
+BACK_OFF_MAX_S = 15.0
+STEADY_S = 30.0
+"""A child that lived this long starts again at the first back-off."""
+STOP_S = 10.0
+LOOK_S = 0.2
+PARENT_LOOK_S = 1.0
+PARENT_VARIABLE = "FENGHUO_PARENT"
+
+
+@dataclass
+class Child:
+    """One process and what is known of its life."""
+
+    name: str
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    back_off_s: float = BACK_OFF_FIRST_S
+    start_at: float = 0.0
+
+    def start(self) -> None:
+        """Begin (again)."""
+        environment = {**os.environ, PARENT_VARIABLE: str(os.getpid())}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "fenghuo", self.name], env=environment, start_new_session=True
+        )
+        self.started_at = time.monotonic()
+
+    def look(self) -> None:
+        """Start it when it is due; notice when it has ended."""
+        now = time.monotonic()
+        if self.process is None:
+            if now >= self.start_at:
+                self.start()
+            return
+        code = self.process.poll()
+        if code is None:
+            return
+        if now - self.started_at > STEADY_S:
+            self.back_off_s = BACK_OFF_FIRST_S
+        logger.error(
+            "a process ended and is restarted", extra={"child": self.name, "code": code, "in_s": self.back_off_s}
+        )
+        self.process = None
+        self.start_at = now + self.back_off_s
+        self.back_off_s = min(self.back_off_s * 2, BACK_OFF_MAX_S)
+
+    def stop(self) -> None:
+        """Ask it to end, and end it after `STOP_S`."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            logger.error("a process did not stop and is killed", extra={"child": self.name})
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def serve() -> int:
+    """Run until SIGTERM or SIGINT; the exit code."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopping.set())
+    children = [Child(name) for name in CHILDREN]
+    while not stopping.wait(LOOK_S):
+        for child in children:
+            child.look()
+    for child in reversed(children):
+        child.stop()
+    logger.info("stopped")
+    return 0
+
+
+def follow_parent() -> None:
+    """In a child of `serve`: end, in order, when the parent is gone, so that no orphan holds the ports."""
+    parent = os.environ.get(PARENT_VARIABLE, "")
+    if not parent.isdigit() or os.getppid() != int(parent):
+        return
+
+    def watch() -> None:
+        while os.getppid() == int(parent):
+            time.sleep(PARENT_LOOK_S)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()

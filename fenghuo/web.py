@@ -1,0 +1,192 @@
+"""`fenghuo web`: the pages, the feed, the rooms' signalling and the API, wired into one Flask application and run under gunicorn.
+
+Who closes whom: `Web.close()` ends the feed and the rooms' thread, then the database. gunicorn calls it when its worker process ends.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import orjson
+from flask import Flask
+from flask_socketio import SocketIO
+from gunicorn.app.base import BaseApplication
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import dashboard
+from auth.authority import Authority
+from conference import rooms
+from conference.nodes import NAMESPACE as NODES_NAMESPACE
+from conference.nodes import Nodes
+from conference.relay import ice_servers
+from conference.signalling import NAMESPACE as ROOM_NAMESPACE
+from conference.signalling import Signalling
+from dashboard.api import Api
+from dashboard.chooser import create_chooser
+from dashboard.desk import create_desk
+from dashboard.feed import Feed
+from dashboard.gate import Gate
+from dashboard.headers import protect
+from dashboard.health import Health
+from dashboard.login import create_login
+from dashboard.pairing import create_pairing
+from dashboard.room_page import create_room_page
+from dashboard.snapshots import Readings, Snapshots
+from dashboard.wall import create_wall
+from foundation.clock import SystemClock
+from foundation.database import Database
+from foundation.migrations import upgrade
+from foundation.secrets import secret
+from foundation.settings import Settings
+from operations.sensing import Sensing
+from operations.township import mode_of
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+MAX_EVENT_BYTES = 128 * 1024
+"""An SDP offer is the largest thing that a page sends over Socket.IO (64 KiB)."""
+SPARE_THREADS = 20
+PING_EVERY_S = 10
+PING_WAIT_S = 10
+GRACE_S = 3
+
+logger = logging.getLogger(__name__)
+
+
+class _Json:
+    """orjson in the shape that Socket.IO expects of a JSON module."""
+
+    @staticmethod
+    def dumps(content: Any, **_options: Any) -> str:
+        return orjson.dumps(content).decode()
+
+    @staticmethod
+    def loads(text: str | bytes, **_options: Any) -> Any:
+        return orjson.loads(text)
+
+
+class Web:
+    """One web process: the Flask application and what lives beside it."""
+
+    def __init__(self, settings: Settings) -> None:
+        clock = SystemClock()
+        self.settings = settings
+        self.database = database = Database(settings.database)
+        upgrade(database)
+        self.app = app = Flask(
+            "fenghuo", static_folder=str(Path(dashboard.__file__).parent / "assets"), static_url_path="/assets"
+        )
+        app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+        if settings.trusted_proxies:
+            hops = settings.trusted_proxies
+            app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+        self.socketio = socketio = SocketIO(
+            app,
+            async_mode="threading",
+            json=_Json,
+            message_queue=settings.redis_url or None,
+            transports=["websocket"],
+            max_http_buffer_size=MAX_EVENT_BYTES,
+            ping_interval=PING_EVERY_S,
+            ping_timeout=PING_WAIT_S,
+            manage_session=False,
+        )
+        authority = Authority(database, clock, settings.home)
+        self.gate = gate = Gate(app, authority, settings)
+        nodes = Nodes(socketio, clock)
+        turn_secret = secret(settings.home, "turn")
+        self.signalling = Signalling(
+            socketio,
+            database,
+            clock,
+            nodes,
+            video_slots=settings.video_slots,
+            ice=lambda participant: ice_servers(
+                settings.turn_url, turn_secret, participant, int(clock.now().timestamp())
+            ),
+        )
+        readings = Readings()
+        self._nodes = nodes
+        snapshots = Snapshots(clock, readings, rooms.snapshot, self.system)
+        self.feed = Feed(socketio, gate, database, clock, readings, snapshots)
+        gate.socket_namespace(socketio, NODES_NAMESPACE, nodes)
+        gate.socket_namespace(socketio, ROOM_NAMESPACE, self.signalling)
+        app.register_blueprint(Api(gate, database, clock, Sensing(database, clock), settings).blueprint())
+        app.register_blueprint(Health(gate, database, clock, self.system).blueprint())
+        app.register_blueprint(create_login(gate, settings))
+        app.register_blueprint(create_pairing(gate, settings))
+        app.register_blueprint(create_room_page(gate, database, clock, settings))
+        app.register_blueprint(create_chooser(gate, settings))
+        pages = [create_wall(app, settings), create_desk(app, gate, database, clock, settings)]
+        protect(app, {digest for page in pages for digest in page.csp_hashes()})
+
+    def system(self) -> dict[str, Any]:
+        """The feed's topic `system`: how the platform itself is."""
+        database = self.database.probe()
+        mode = "peace"
+        if database != "failed":
+            with self.database.reading() as session:
+                mode = mode_of(session).value
+        return {
+            "mode": mode,
+            "exercise": None,
+            "township": {"zh": self.settings.township_zh, "en": self.settings.township_en},
+            "database": database,
+            **self._nodes.system_state(),
+        }
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self.signalling.start()
+        self.feed.start()
+
+    def close(self) -> None:
+        """End the threads, then the database."""
+        self.feed.stop()
+        self.signalling.stop()
+        self.database.close()
+
+
+class _Gunicorn(BaseApplication):  # type: ignore[misc]
+    """gunicorn around one `Web`, made in the worker process: threads do not survive a fork."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._web: Web | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = self._settings
+        options = {
+            "bind": [f"{settings.host}:{settings.port}"],
+            "workers": 1,
+            "worker_class": "gthread",
+            # A websocket holds its thread for its whole life.
+            "threads": settings.clients + SPARE_THREADS,
+            "worker_connections": settings.clients * 2 + SPARE_THREADS,
+            "keepalive": 15,
+            "graceful_timeout": GRACE_S,
+            "timeout": 60,
+            # Otherwise gunicorn opens a control socket in the home folder.
+            "control_socket_disable": True,
+            "proc_name": "fenghuo-web",
+            "loglevel": "warning",
+            "worker_exit": lambda _server, _worker: self.close(),
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        self._web = Web(self._settings)
+        self._web.start()
+        return self._web.app
+
+    def close(self) -> None:
+        """End what the worker process began."""
+        if self._web is not None:
+            self._web.close()
+            self._web = None
+
+
+def run_web(settings: Settings) -> None:
+    """Run the web process until it is told to stop."""
+    _Gunicorn(settings).run()

@@ -1,0 +1,143 @@
+"""`fenghuo worker`: readings from MQTT, roll-ups; it dials in to web and tells how it goes.
+
+Who closes whom: `Worker.run` owns the broker or subscriber, the ingest and the connection to web, and closes them in that order.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from typing import Any
+
+import socketio
+
+from foundation.clock import SystemClock
+from foundation.database import Database
+from foundation.identifiers import new_id
+from foundation.migrations import await_schema
+from foundation.secrets import secret
+from foundation.settings import Settings
+from operations.broker import EmbeddedBroker
+from operations.ingest import Ingest
+from operations.mapping import load_mapping
+from operations.mqtt import Subscriber
+from operations.rollups import roll_up_due
+from operations.sensing import Sensing
+
+REPORT_EVERY_S = 2.0
+ROLL_UP_EVERY_S = 10.0
+DIAL_AGAIN_S = 2.0
+NAMESPACE = "/nodes"
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+logger = logging.getLogger(__name__)
+
+
+class Worker:
+    """The worker process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._database = Database(settings.database)
+        clock = SystemClock()
+        self._ingest = Ingest(Sensing(self._database, clock), load_mapping(settings.home), clock)
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> int:
+        """Work until SIGTERM or SIGINT."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        await asyncio.to_thread(await_schema, self._database)
+        self._ingest.start()
+        source = await self._open_source()
+        tasks = [asyncio.create_task(self._roll_up()), asyncio.create_task(self._report())]
+        await self._stopping.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if isinstance(source, EmbeddedBroker):
+            await source.close()
+        else:
+            await asyncio.to_thread(source.close)
+        await asyncio.to_thread(self._ingest.stop)
+        self._database.close()
+        return 0
+
+    async def _open_source(self) -> EmbeddedBroker | Subscriber:
+        settings = self._settings
+        if settings.mqtt_url:
+            subscriber = Subscriber(
+                settings.mqtt_url, "fenghuo-worker", load_mapping(settings.home).topics, self._ingest
+            )
+            subscriber.open()
+            return subscriber
+        password = "" if settings.mqtt_host in LOOPBACK else secret(settings.home, "mqtt")
+        broker = EmbeddedBroker(settings.mqtt_host, settings.mqtt_port, password, self._ingest)
+        await broker.open()
+        return broker
+
+    async def _roll_up(self) -> None:
+        while True:
+            await asyncio.sleep(ROLL_UP_EVERY_S)
+            try:
+                await asyncio.to_thread(self._roll_up_once)
+            except Exception:
+                logger.exception("roll-ups could not be computed; they stay due")
+
+    def _roll_up_once(self) -> None:
+        while True:
+            with self._database.writing() as session:
+                if roll_up_due(session) == 0:
+                    return
+
+    async def _report(self) -> None:
+        """Stay connected to web, for ever, and tell it every two seconds how ingest goes."""
+        node = new_id()
+        while True:
+            async with contextlib.AsyncExitStack() as stack:
+                client = socketio.AsyncClient(reconnection=False)
+                stack.push_async_callback(client.disconnect)
+                try:
+                    await client.connect(
+                        self._settings.web_address,
+                        namespaces=[NAMESPACE],
+                        transports=["websocket"],
+                        auth={
+                            "token": secret(self._settings.home, "node"),
+                            "kind": "worker",
+                            "node": node,
+                            "version": 1,
+                        },
+                        wait_timeout=5,
+                    )
+                    await self._tell(client)
+                except (socketio.exceptions.ConnectionError, socketio.exceptions.BadNamespaceError):
+                    pass
+            await asyncio.sleep(DIAL_AGAIN_S)
+
+    async def _tell(self, client: Any) -> None:
+        written, told_at = self._ingest.written, time.monotonic()
+        while client.connected:
+            await asyncio.sleep(REPORT_EVERY_S)
+            now = time.monotonic()
+            rate = (self._ingest.written - written) / (now - told_at)
+            written, told_at = self._ingest.written, now
+            status = self._ingest.status
+            report = {
+                "state": status.state,
+                "reason": status.reason,
+                "rate": round(rate, 1),
+                "depth": self._ingest.depth,
+            }
+            await client.emit("ingest", report, namespace=NAMESPACE)
+
+
+def run_worker(settings: Settings) -> int:
+    """Run the worker process until it is told to stop; the exit code."""
+
+    async def main() -> int:
+        return await Worker(settings).run()
+
+    return asyncio.run(main())
