@@ -1,0 +1,157 @@
+"""The way of every datagram: by its first byte to STUN, DTLS or SRTP (RFC 7983), and by its address to a session.
+
+Hot path. Garbage is dropped here, counted by reason, and costs no session anything.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from conference.media import srtp, stun
+from conference.media.fanout import Fanout
+from conference.media.session import Session
+from conference.media.stats import Counters
+from conference.media.udp import RECEIVE_ROWS, ROW_BYTES, UdpPort
+
+ROUNDS_MAX = 8
+"""Batches read before other work gets its turn."""
+ASK_AGAIN_S = 0.02
+
+
+class Demultiplexer:
+    """Reads the port, hands packets to sessions, flushes the fan-out. `clock` gives monotonic seconds."""
+
+    def __init__(self, port: UdpPort, fanout: Fanout, counters: Counters, clock: Callable[[], float]) -> None:
+        self._port = port
+        self._fanout = fanout
+        self._counters = counters
+        self._clock = clock
+        self._doorkeeper = stun.Doorkeeper()
+        self._by_ufrag: dict[str, Session] = {}
+        self._by_address: dict[bytes, Session] = {}
+        self._asking: set[Session] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def register(self, session: Session) -> None:
+        """Let checks for this session's ufrag in."""
+        self._by_ufrag[session.ufrag] = session
+
+    def forget(self, session: Session) -> None:
+        """Nothing goes to this session any more."""
+        self._by_ufrag.pop(session.ufrag, None)
+        for key in [key for key, other in self._by_address.items() if other is session]:
+            del self._by_address[key]
+        self._asking.discard(session)
+
+    def close(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def readable(self) -> None:
+        """Read until the socket is empty (bounded), forward, send, and ask again for what is missing."""
+        port = self._port
+        counters = self._counters
+        for _ in range(ROUNDS_MAX):
+            count = port.receive()
+            if not count:
+                break
+            now = self._clock()
+            counters.packets_in += count
+            self._batch(count, now)
+            self._fanout.flush(now)
+            if self._timer is None and self._asking:
+                self._ask_again()
+            if count < RECEIVE_ROWS:
+                break
+
+    def _batch(self, count: int, now: float) -> None:
+        port = self._port
+        counters = self._counters
+        view = port.in_view
+        sizes = port.in_sizes
+        names = port.in_names
+        by_address = self._by_address
+        unprotect = srtp.unprotect
+        rows = port.in_rows
+        lengths = port.in_lengths
+        octets = 0
+        for row in range(count):
+            size = sizes[row]
+            octets += size
+            if size == 0:
+                counters.drop("empty")
+                continue
+            at = row * ROW_BYTES
+            first = view[at]
+            key = bytes(names[row * 16 : row * 16 + 8])
+            if 127 < first < 192:
+                session = by_address.get(key)
+                if session is None:
+                    counters.drop("unknown_address")
+                elif session.receive_handle is None:
+                    counters.drop("before_keys")
+                elif size < 12:
+                    counters.drop("rtp_malformed")
+                elif 191 < view[at + 1] < 224:  # RFC 5761 section 4
+                    session.last_at = now
+                    session.receive_rtcp(bytes(view[at : at + size]), now)
+                elif unprotect(session.receive_handle, rows[row], lengths[row]):
+                    counters.drop("srtp_unprotect")
+                else:
+                    session.last_at = now
+                    session.receive(bytes(view[at : at + sizes[row]]), now)
+                    if session.asking:
+                        session.asking = False
+                        self._asking.add(session)
+            elif first < 4:
+                self._stun(bytes(view[at : at + size]), key, now)
+            elif 19 < first < 64:
+                session = by_address.get(key)
+                if session is None:
+                    counters.drop("unknown_address")
+                else:
+                    session.last_at = now
+                    session.feed_dtls(bytes(view[at : at + size]))
+            else:
+                counters.drop("garbage")
+        counters.bytes_in += octets
+
+    def _stun(self, data: bytes, key: bytes, now: float) -> None:
+        """Answer an authentic binding request; anything else is dropped without an answer (no amplification, no oracle)."""
+        if key not in self._by_address and not self._doorkeeper.admits(key[4:], now):
+            self._counters.drop("stun_limited")
+            return
+        request = stun.parse_binding_request(data)
+        if request is None:
+            self._counters.drop("stun_malformed")
+            return
+        session = self._by_ufrag.get(request.local_ufrag)
+        if session is None:
+            self._counters.drop("stun_unknown_user")
+            return
+        if not request.authentic(session.password_bytes):
+            self._counters.drop("stun_bad_integrity")
+            return
+        if request.controlled:
+            self._port.send_to(stun.role_conflict(request.transaction, session.password_bytes), key)
+            return
+        session.last_at = now
+        if session.reach(key, nominate=request.use_candidate):
+            for old in [address for address, other in self._by_address.items() if other is session]:
+                del self._by_address[old]
+            self._by_address[key] = session
+        answer = stun.binding_success(
+            request.transaction, key[4:8], int.from_bytes(key[2:4], "big"), session.password_bytes
+        )
+        self._port.send_to(answer, key)
+
+    def _ask_again(self) -> None:
+        """Send NACKs now, and again while something is missing."""
+        self._timer = None
+        now = self._clock()
+        for session in list(self._asking):
+            if not session.connected or not session.ask_again(now):
+                self._asking.discard(session)
+        if self._asking:
+            self._timer = asyncio.get_running_loop().call_later(ASK_AGAIN_S, self._ask_again)

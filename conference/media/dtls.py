@@ -1,0 +1,102 @@
+"""DTLS-SRTP with aiortc's RTCDtlsTransport, used narrowly: datagrams in through a queue, out through a callable, keys out.
+
+The private names of aiortc live in this module only.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
+
+from conference.media.srtp import Direction
+from foundation.errors import ProtocolError
+
+HANDSHAKE_TIMEOUT_S = 10.0
+QUEUE_DATAGRAMS = 64
+
+
+def make_certificate() -> RTCCertificate:
+    """A fresh certificate (ECDSA P-256, 30 days): one for each process."""
+    return RTCCertificate.generateCertificate()
+
+
+def fingerprint(certificate: RTCCertificate) -> str:
+    """The SHA-256 fingerprint of `certificate` as SDP writes it (RFC 8122)."""
+    return next(str(f.value) for f in certificate.getFingerprints() if f.algorithm == "sha-256")
+
+
+class _Pipe:
+    """What RTCDtlsTransport wants of an ICE transport: a role, `_recv` and `_send`."""
+
+    def __init__(self, role: str, send: Callable[[bytes], None]) -> None:
+        self.role = role
+        self.send = send
+        self.queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_DATAGRAMS)
+
+    async def _recv(self) -> bytes:
+        data = await self.queue.get()
+        if data is None:
+            raise ConnectionError
+        return data
+
+    async def _send(self, data: bytes) -> None:
+        self.send(data)
+
+
+class DtlsEndpoint:
+    """One DTLS association. `feed` takes datagrams, `send` is called with datagrams, `handshake` yields the SRTP contexts."""
+
+    def __init__(
+        self,
+        certificate: RTCCertificate,
+        send: Callable[[bytes], None],
+        on_closed: Callable[[], None],
+        *,
+        server: bool = True,
+    ) -> None:
+        self._pipe = _Pipe("controlled" if server else "controlling", send)
+        self._transport = RTCDtlsTransport(cast(Any, self._pipe), [certificate])
+        self._transport._set_role("server" if server else "client")
+        self._transport.on("statechange", self._state_changed)
+        self._on_closed = on_closed
+        self._connected = False
+        self._server = server
+
+    def feed(self, data: bytes) -> bool:
+        """Take one DTLS datagram from the peer; False when the queue is full and it was dropped."""
+        try:
+            self._pipe.queue.put_nowait(data)
+        except asyncio.QueueFull:
+            return False
+        return True
+
+    async def handshake(self, fingerprints: list[tuple[str, str]]) -> tuple[Direction, Direction]:
+        """Shake hands and check the peer's certificate against `fingerprints` (algorithm, value).
+
+        Returns the SRTP contexts (receiving, sending). Raises ProtocolError("dtls_failed") on timeout, a wrong fingerprint, or no
+        common SRTP profile.
+        """
+        parameters = RTCDtlsParameters(
+            fingerprints=[RTCDtlsFingerprint(algorithm=algorithm, value=value) for algorithm, value in fingerprints],
+            # The role of the *remote* side.
+            role="client" if self._server else "server",
+        )
+        try:
+            await asyncio.wait_for(self._transport.start(parameters), HANDSHAKE_TIMEOUT_S)
+        except TimeoutError:
+            raise ProtocolError("dtls_failed", reason="timeout") from None
+        if self._transport.state != "connected":
+            raise ProtocolError("dtls_failed", reason="handshake or fingerprint")
+        self._connected = True
+        return Direction(self._transport._rx_srtp), Direction(self._transport._tx_srtp)
+
+    async def close(self) -> None:
+        """Say goodbye (close_notify) and end the association; safe to call twice."""
+        self._connected = False
+        await self._transport.stop()
+
+    def _state_changed(self) -> None:
+        if self._connected and self._transport.state in ("closed", "failed"):
+            self._connected = False
+            self._on_closed()

@@ -1,0 +1,357 @@
+"""Fan-out: one packet in, one row for each slot that shows it, encrypted in place and sent together.
+
+Hot path. A burst is what one stream received between two flushes. Each burst is written either row by row (`fill_rows`) or for all its
+subscribers at once with numpy (`fill_block`); both give the same bytes (tests/media/test_fanout.py holds them against each other).
+A row: 12 bytes RTP header, 8 bytes of header extension holding abs-send-time, the payload with PictureID and TL0PICIDX rewritten.
+"""
+
+from struct import Struct
+from typing import Any
+
+import numpy as np
+
+from conference.media import srtp
+from conference.media.ingress import Stream
+from conference.media.slots import Slot
+from conference.media.stats import Counters
+from conference.media.udp import ROW_BYTES, SEGMENT_RUN_MAX, SEND_ROWS, UdpPort
+from conference.media.wire import ONE_BYTE_PROFILE, Packet
+
+BLOCK_ROWS_MIN = 16
+"""From this many rows on, the block pays; below, the rows one by one (measured by benchmarks/media_forwarding.py)."""
+
+HEADER_BYTES = 20
+HEADER = Struct("!BBHIIHHI")
+HEADER_ROW = np.dtype(
+    {
+        "names": ["first", "kind", "seq", "timestamp", "ssrc", "profile", "words", "sent"],
+        "formats": ["u1", "u1", ">u2", ">u4", ">u4", ">u2", ">u2", ">u4"],
+        "offsets": [0, 1, 2, 4, 8, 12, 14, 16],
+        "itemsize": ROW_BYTES,
+    }
+)
+_MESSAGE = Struct("=QI4xQQQQ")
+
+U16 = np.uint16
+U32 = np.uint32
+
+
+def abs_send_time(now: float) -> int:
+    """`now` (seconds) as 24 bits of 6.18 fixed point (the abs-send-time header extension)."""
+    return int(now * 262144) & 0xFFFFFF
+
+
+class Fan:
+    """The slots that show one stream, as columns: rebuilt when a slot comes or goes, not for each packet."""
+
+    __slots__ = (
+        "extension",
+        "handles",
+        "kind",
+        "names",
+        "picture_delta",
+        "seq_delta",
+        "sinks",
+        "ssrc",
+        "timestamp_delta",
+        "tl0_delta",
+    )
+
+    def __init__(self, sinks: list[Slot]) -> None:
+        self.sinks = sinks
+        self.handles = [slot.target.handle for slot in sinks]
+        self.names = np.array([slot.target.name for slot in sinks], np.uint64)
+        self.seq_delta = np.array([slot.seq_delta for slot in sinks], U16)[:, None]
+        self.timestamp_delta = np.array([slot.timestamp_delta for slot in sinks], U32)[:, None]
+        self.ssrc = np.array([slot.ssrc for slot in sinks], U32)[:, None]
+        self.kind = np.array([slot.payload_type for slot in sinks], np.uint8)[:, None]
+        self.extension = np.array([slot.extension_head for slot in sinks], U32)[:, None]
+        self.picture_delta = np.array([slot.picture_delta for slot in sinks], U16)
+        self.tl0_delta = np.array([slot.tl0_delta for slot in sinks], np.uint8)
+
+
+def runs(sizes: list[int]) -> list[tuple[int, int]]:
+    """Split a burst into (start, count) that UDP_SEGMENT can carry: equal sizes, the last of a run may be smaller."""
+    result = []
+    start = 0
+    for index in range(1, len(sizes)):
+        previous = sizes[index - 1]
+        # A shorter one ends the run, and a longer one cannot join it.
+        if sizes[index] > previous or previous < sizes[start] or index - start >= SEGMENT_RUN_MAX:
+            result.append((start, index - start))
+            start = index
+    result.append((start, len(sizes) - start))
+    return result
+
+
+class Fanout:
+    """Collects bursts and flushes them through one UdpPort. `flush` must be called before the loop sleeps."""
+
+    def __init__(self, port: UdpPort, counters: Counters, *, block_rows_min: int = BLOCK_ROWS_MIN) -> None:
+        self._port = port
+        self._counters = counters
+        self._block_rows_min = block_rows_min
+        self._bursts: dict[Stream, list[Packet]] = {}
+        self._view = port.view
+        self._sizes_view = port.sizes_view
+        self._message_view = port.message_view
+        self._headers = np.ndarray(SEND_ROWS, HEADER_ROW, buffer=port.memory)
+        # What never changes in a row; RTCP, STUN and DTLS do not use the rows.
+        self._headers["first"] = 0x90
+        self._headers["profile"] = ONE_BYTE_PROFILE
+        self._headers["words"] = 1
+        self._row = 0
+        self._message = 0
+        self._sent_time = 0
+
+    def add(self, stream: Stream, packet: Packet) -> None:
+        """Forward `packet` to every slot that shows `stream`, at the next flush."""
+        burst = self._bursts.get(stream)
+        if burst is None:
+            self._bursts[stream] = [packet]
+        else:
+            burst.append(packet)
+
+    def flush(self, now: float) -> None:
+        """Write, encrypt and send what was added (`now`: monotonic seconds, for abs-send-time)."""
+        if not self._bursts:
+            return
+        self._sent_time = abs_send_time(now)
+        for stream, packets in self._bursts.items():
+            fan = stream.fan
+            if fan is None:
+                fan = stream.fan = Fan(list(stream.sinks))
+            count = len(fan.sinks)
+            if not count:
+                continue
+            step = max(1, SEND_ROWS // count)
+            for start in range(0, len(packets), step):
+                part = packets[start : start + step]
+                rows = count * len(part)
+                if self._row + rows > SEND_ROWS:
+                    self._send()
+                    if rows > SEND_ROWS:
+                        self._counters.drop("fan_too_wide", rows)
+                        continue
+                if rows >= self._block_rows_min:
+                    self.fill_block(fan, part)
+                else:
+                    self.fill_rows(fan, part)
+        self._bursts.clear()
+        self._send()
+
+    def retransmit(self, slot: Slot, packet: Packet, seq: int, now: float) -> None:
+        """Send one old packet again as RTX (RFC 4588 section 4): own SSRC, own sequence, the original number in front."""
+        mapping = slot.mapping_of(seq)
+        if mapping is None:
+            return
+        self.flush(now)
+        self._sent_time = abs_send_time(now)
+        body = seq.to_bytes(2, "big") + slot.rewritten_payload(packet, mapping)
+        rtx_seq = slot.next_rtx_seq()
+        timestamp = packet.timestamp + mapping.timestamp_delta & 0xFFFFFFFF
+        marker = packet.marker << 7 | slot.rtx_payload_type
+        self._put(slot, marker, rtx_seq, timestamp, slot.rtx_ssrc, body)
+        self._send()
+
+    def late(self, stream: Stream, packet: Packet, now: float) -> None:
+        """Forward a packet that came out of order or was recovered, to slots that already showed the stream at that point."""
+        self.flush(now)
+        self._sent_time = abs_send_time(now)
+        for slot in stream.sinks:
+            if packet.ext >= slot.first_ext:
+                mapping = slot.mapping
+                self._put(
+                    slot,
+                    packet.marker << 7 | slot.payload_type,
+                    packet.seq + slot.seq_delta & 0xFFFF,
+                    packet.timestamp + slot.timestamp_delta & 0xFFFFFFFF,
+                    slot.ssrc,
+                    slot.rewritten_payload(packet, mapping),
+                )
+        self._send()
+
+    def _put(self, slot: Slot, marker: int, seq: int, timestamp: int, ssrc: int, payload: bytes) -> None:
+        if self._row >= SEND_ROWS:
+            self._send()
+        row = self._row
+        at = row * ROW_BYTES
+        size = HEADER_BYTES + len(payload)
+        if size + srtp.TRAILER_BYTES_MAX > ROW_BYTES:
+            self._counters.drop("too_long")
+            return
+        HEADER.pack_into(
+            self._view,
+            at,
+            0x90,
+            marker,
+            seq,
+            timestamp,
+            ssrc,
+            ONE_BYTE_PROFILE,
+            1,
+            slot.extension_head | self._sent_time,
+        )
+        self._view[at + HEADER_BYTES : at + size] = payload
+        self._sizes_view[row] = size
+        if srtp.protect(slot.target.handle, self._port.rows[row], self._port.lengths[row]) != srtp.OK:
+            self._counters.drop("srtp_protect")
+            return
+        self._row = row + 1
+        self._emit(slot.target.name, row)
+
+    def _emit(self, name: int, row: int) -> None:
+        _MESSAGE.pack_into(self._message_view, self._message * 64, name, 16, self._port.iov_base + 16 * row, 1, 0, 0)
+        self._message += 1
+
+    def fill_rows(self, fan: Fan, packets: list[Packet]) -> None:
+        """Write and encrypt a burst row by row: cheapest for few rows."""
+        view = self._view
+        sizes = self._sizes_view
+        rows = self._port.rows
+        lengths = self._port.lengths
+        protect = srtp.protect
+        pack_header = HEADER.pack_into
+        pack_message = _MESSAGE.pack_into
+        message_view = self._message_view
+        iov_base = self._port.iov_base
+        sent_time = self._sent_time
+        row = self._row
+        message = self._message
+        payloads = [memoryview(packet.data)[packet.offset : packet.end] for packet in packets]
+        for slot in fan.sinks:
+            target = slot.target
+            handle = target.handle
+            name = target.name
+            seq_delta = slot.seq_delta
+            timestamp_delta = slot.timestamp_delta
+            kind = slot.payload_type
+            ssrc = slot.ssrc
+            last = slot.extension_head | sent_time
+            for packet, payload in zip(packets, payloads, strict=True):
+                at = row * ROW_BYTES
+                pack_header(
+                    view,
+                    at,
+                    0x90,
+                    packet.marker << 7 | kind,
+                    packet.seq + seq_delta & 0xFFFF,
+                    packet.timestamp + timestamp_delta & 0xFFFFFFFF,
+                    ssrc,
+                    ONE_BYTE_PROFILE,
+                    1,
+                    last,
+                )
+                at += HEADER_BYTES
+                size = len(payload)
+                view[at : at + size] = payload
+                if packet.picture_at:
+                    place = at + packet.picture_at
+                    if packet.picture_wide:
+                        picture = packet.picture + slot.picture_delta & 0x7FFF
+                        view[place] = 0x80 | picture >> 8
+                        view[place + 1] = picture & 0xFF
+                    else:
+                        view[place] = packet.picture + slot.picture_delta & 0x7F
+                if packet.tl0_at:
+                    view[at + packet.tl0_at] = packet.tl0 + slot.tl0_delta & 0xFF
+                sizes[row] = size + HEADER_BYTES
+                if protect(handle, rows[row], lengths[row]):
+                    self._counters.drop("srtp_protect")
+                    continue
+                pack_message(message_view, message * 64, name, 16, iov_base + 16 * row, 1, 0, 0)
+                message += 1
+                row += 1
+        self._row = row
+        self._message = message
+
+    def fill_block(self, fan: Fan, packets: list[Packet]) -> None:
+        """Write a burst for all subscribers at once: headers as columns, payloads broadcast, then encrypt each row."""
+        count = len(packets)
+        width = len(fan.sinks)
+        first = self._row
+        rows = width * count
+        block = self._port.memory[first : first + rows].reshape(width, count, ROW_BYTES)
+        sizes = self._write_block(fan, packets, block, first)
+        handles = fan.handles
+        row_pointers = self._port.rows
+        lengths = self._port.lengths
+        protect = srtp.protect
+        failed = 0
+        row = first
+        for handle in handles:
+            for _ in range(count):
+                failed |= protect(handle, row_pointers[row], lengths[row])
+                row += 1
+        if failed:
+            # A session that just closed: drop the burst; the subscribers that live ask again.
+            self._counters.drop("srtp_protect", rows)
+            return
+        self._row = row
+        self._describe(fan, sizes, first, count)
+
+    def _write_block(self, fan: Fan, packets: list[Packet], block: "np.ndarray[Any, Any]", first: int) -> list[int]:
+        count = len(packets)
+        width = len(fan.sinks)
+        rows = width * count
+        headers = self._headers[first : first + rows].reshape(width, count)
+        if count == 1:
+            packet = packets[0]
+            headers["kind"] = fan.kind | (packet.marker << 7)
+            headers["seq"] = fan.seq_delta + U16(packet.seq)
+            headers["timestamp"] = fan.timestamp_delta + U32(packet.timestamp)
+        else:
+            headers["kind"] = fan.kind | np.array([packet.marker << 7 for packet in packets], np.uint8)
+            headers["seq"] = fan.seq_delta + np.array([packet.seq for packet in packets], U16)
+            headers["timestamp"] = fan.timestamp_delta + np.array([packet.timestamp for packet in packets], U32)
+        headers["ssrc"] = fan.ssrc
+        headers["sent"] = fan.extension | U32(self._sent_time)
+        sizes = []
+        for index, packet in enumerate(packets):
+            size = packet.end - packet.offset
+            sizes.append(size)
+            column = block[:, index]
+            column[:, HEADER_BYTES : HEADER_BYTES + size] = np.frombuffer(packet.data, np.uint8, size, packet.offset)
+            if packet.picture_at:
+                at = HEADER_BYTES + packet.picture_at
+                if packet.picture_wide:
+                    picture = (fan.picture_delta + U16(packet.picture)) | U16(0x8000)
+                    column[:, at] = picture >> 8
+                    column[:, at + 1] = picture & 0xFF
+                else:
+                    column[:, at] = (fan.picture_delta + U16(packet.picture)) & 0x7F
+            if packet.tl0_at:
+                column[:, HEADER_BYTES + packet.tl0_at] = fan.tl0_delta + np.uint8(packet.tl0)
+        lengths = self._port.sizes[first : first + rows].reshape(width, count)
+        lengths[:] = [size + HEADER_BYTES for size in sizes]
+        return sizes
+
+    def _describe(self, fan: Fan, sizes: list[int], first: int, count: int) -> None:
+        """One message for each subscriber and run of equal sizes."""
+        port = self._port
+        width = len(fan.sinks)
+        bases = port.iov_base + 16 * (first + np.arange(width, dtype=np.uint64) * count)
+        parts = runs(sizes) if port.segmentation and count > 1 else [(index, 1) for index in range(count)]
+        for start, length in parts:
+            messages = port.messages[self._message : self._message + width]
+            messages["name"] = fan.names
+            messages["iov"] = bases + 16 * start
+            messages["iov_count"] = length
+            if length > 1:
+                first_sizes = port.sizes[first + start : first + width * count : count].astype(np.uint64)
+                messages["control"] = port.control_base + first_sizes * port.control_bytes
+                messages["control_bytes"] = port.control_bytes
+            else:
+                messages["control"] = 0
+                messages["control_bytes"] = 0
+            self._message += width
+
+    def _send(self) -> None:
+        rows = self._row
+        if rows:
+            sent = self._port.send(rows, self._message)
+            counters = self._counters
+            counters.packets_out += sent
+            counters.bytes_out += int(self._port.sizes[:rows].sum())
+        self._row = 0
+        self._message = 0

@@ -1,0 +1,207 @@
+"""Ingress: one RTP stream of a publisher: order, loss, jitter, the packet cache, RTX unwrapped, what to ask for again.
+
+Hot path: integers and preallocated lists, no logging, no awaits.
+"""
+
+from typing import TYPE_CHECKING
+
+from conference.media.wire import Packet, read_h264, read_vp8
+
+if TYPE_CHECKING:
+    from conference.media.fanout import Fan
+    from conference.media.slots import Slot
+
+CACHE_PACKETS = 2048
+"""2 s and more up to 1,000 packets/s (a satellite round trip is 0.6 s). A power of two."""
+
+GAP_MAX = 512
+"""A jump further than this is a new beginning, not a loss."""
+
+NACK_RETRY_S = 0.04
+NACK_TRIES_MAX = 10
+NACK_AGE_MAX_S = 2.0
+MISSING_MAX = 512
+SILENT = 127
+"""dBov of silence (RFC 6464)."""
+
+LEVEL_HALF_LIFE_PACKETS = 8
+
+
+class Stream:
+    """One SSRC of a publisher (one layer of a camera, a microphone, a screen).
+
+    `sinks` are the slots that show it, `waiting` those that will from its next key frame on.
+    """
+
+    def __init__(
+        self, participant: str, kind: str, rid: str, ssrc: int, codec: str, clock_rate: int, *, nack: bool
+    ) -> None:
+        self.participant = participant
+        self.kind = kind
+        self.rid = rid
+        self.ssrc = ssrc
+        self.codec = codec
+        self.clock_rate = clock_rate
+        self.nack = nack
+        self.rtx_ssrc = 0
+        self.granted = True
+        self.key_wanted = False
+        self.sinks: set[Slot] = set()
+        self.waiting: set[Slot] = set()
+        self.fan: Fan | None = None
+        self.height = 0
+        self.level = float(SILENT)
+        self.reset()
+        self.bitrate = 0
+        self._rate_octets = 0
+        self._rate_at = 0.0
+
+    def reset(self) -> None:
+        """Begin anew at the next packet: after a mute, or a jump."""
+        self.highest = 0
+        self.base = 0
+        self.started = False
+        self.packets = 0
+        self.octets = 0
+        self.received = 0
+        self.last_timestamp = 0
+        self.last_picture = 0
+        self.last_tl0 = 0
+        self.last_arrival = 0.0
+        self.jitter = 0.0
+        self._transit = 0.0
+        self.missing: dict[int, list[float]] = {}
+        self.unrecovered = 0
+        self.cache: list[Packet | None] = [None] * CACHE_PACKETS
+        self._expected_prior = 0
+        self._received_prior = 0
+        self.report_ntp = 0
+        self.report_timestamp = 0
+        self.report_at = 0.0
+
+    def place(self, packet: Packet) -> str:
+        """Extend the packet's number, and say what it is: `next` (in order), `late`, `duplicate`, `old` or `jump`."""
+        seq = packet.seq
+        if not self.started:
+            packet.ext = seq + 0x10000
+            return "next"
+        highest = self.highest
+        ext = highest + ((seq - highest + 0x8000 & 0xFFFF) - 0x8000)
+        packet.ext = ext
+        distance = ext - highest
+        if distance == 1:
+            return "next"
+        if distance > 0:
+            return "next" if distance <= GAP_MAX else "jump"
+        if -distance >= CACHE_PACKETS or ext < self.base:
+            return "old"
+        cached = self.cache[ext & CACHE_PACKETS - 1]
+        if cached is not None and cached.ext == ext:
+            return "duplicate"
+        return "late"
+
+    def read_payload(self, packet: Packet) -> None:
+        """Note in the packet what its codec says."""
+        if self.codec == "VP8":
+            read_vp8(packet)
+        elif self.codec == "H264":
+            read_h264(packet)
+
+    def take(self, packet: Packet) -> None:
+        """Account for a packet that is in order (gaps in front of it become missing) and keep it."""
+        ext = packet.ext
+        if self.started:
+            gap = ext - self.highest - 1
+            if gap > 0 and self.nack:
+                missing = self.missing
+                for lost in range(self.highest + 1, ext):
+                    missing[lost] = [packet.arrival, packet.arrival, 0.0]
+                while len(missing) > MISSING_MAX:
+                    del missing[next(iter(missing))]
+                    self.unrecovered += 1
+        else:
+            self.started = True
+            self.base = ext
+            self._transit = packet.arrival * self.clock_rate - packet.timestamp
+        self.highest = ext
+        self.last_timestamp = packet.timestamp
+        if packet.picture_at:
+            self.last_picture = packet.picture
+        if packet.tl0_at:
+            self.last_tl0 = packet.tl0
+        if packet.height:
+            self.height = packet.height
+        arrival = packet.arrival
+        self.last_arrival = arrival
+        # RFC 3550 appendix A.8.
+        transit = arrival * self.clock_rate - packet.timestamp
+        self.jitter += (min(abs(transit - self._transit), self.clock_rate) - self.jitter) / 16
+        self._transit = transit
+        self._keep(packet)
+
+    def take_late(self, packet: Packet) -> None:
+        """Account for a packet that came out of order or again, and keep it."""
+        self.missing.pop(packet.ext, None)
+        self._keep(packet)
+
+    def _keep(self, packet: Packet) -> None:
+        self.cache[packet.ext & CACHE_PACKETS - 1] = packet
+        self.received += 1
+        self.packets += 1
+        size = packet.end - packet.offset
+        self.octets += size
+        self._rate_octets += size
+
+    def hear(self, level: int) -> None:
+        """Take the level of one sound packet, 0 (loudest) to 127 (silence) in -dBov (RFC 6464)."""
+        self.level += (level - self.level) / LEVEL_HALF_LIFE_PACKETS
+
+    def heard_level(self, now: float) -> float:
+        """The level now; a microphone that has sent nothing for a second is silent (DTX, or a lost link)."""
+        return self.level if now - self.last_arrival < 1.0 else float(SILENT)
+
+    def cached(self, seq: int) -> Packet | None:
+        """The packet with 16-bit number `seq`, if it is still kept."""
+        packet = self.cache[seq & CACHE_PACKETS - 1]
+        return packet if packet is not None and packet.seq == seq else None
+
+    def due(self, now: float, retry_s: float) -> list[int]:
+        """The 16-bit numbers to ask for now (RFC 4585 section 6.2.1); each at most NACK_TRIES_MAX times and for 2 s."""
+        numbers = []
+        gone = []
+        for ext, entry in self.missing.items():
+            since, next_at, tries = entry
+            if now - since > NACK_AGE_MAX_S or tries >= NACK_TRIES_MAX:
+                gone.append(ext)
+            elif now >= next_at:
+                numbers.append(ext & 0xFFFF)
+                entry[1] = now + retry_s
+                entry[2] = tries + 1
+        for ext in gone:
+            del self.missing[ext]
+            self.unrecovered += 1
+        return numbers
+
+    def measure(self, now: float) -> None:
+        """Compute the bitrate since the last call (bit/s); called about once a second."""
+        if self._rate_at:
+            passed = max(now - self._rate_at, 0.001)
+            self.bitrate = int(self._rate_octets * 8 / passed)
+        self._rate_at = now
+        self._rate_octets = 0
+
+    def report(self) -> tuple[int, int, int, int]:
+        """Fraction lost (of 256), packets lost, highest number, jitter: a report block's body (RFC 3550 section 6.4.1, A.3)."""
+        expected = self.highest - self.base + 1 if self.started else 0
+        interval = expected - self._expected_prior
+        received = self.received - self._received_prior
+        self._expected_prior = expected
+        self._received_prior = self.received
+        lost = max(0, interval - received)
+        fraction = min(255, lost * 256 // interval) if interval > 0 else 0
+        return (
+            fraction,
+            max(-0x800000, min(0x7FFFFF, expected - self.received)),
+            self.highest & 0xFFFFFFFF,
+            int(self.jitter),
+        )

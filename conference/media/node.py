@@ -1,0 +1,395 @@
+"""The media node's process: one UDP port, the rooms, and the connection to web that it dials itself (docs/room-protocol.md).
+
+The node closes its rooms, a room its sessions. Media flows on while web is away.
+"""
+
+import asyncio
+import gc
+import logging
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable, Coroutine
+from importlib import metadata
+from typing import Any
+
+import socketio
+
+from conference.media import dtls, negotiate, srtp
+from conference.media.demultiplex import Demultiplexer
+from conference.media.fanout import Fanout
+from conference.media.room import SESSIONS_MAX, WANT_HEIGHT_MAX, Room
+from conference.media.session import Session
+from conference.media.stats import Counters, cpu_seconds
+from conference.media.udp import UdpPort
+from foundation.errors import FenghuoError, NotFound, ProtocolError, UserError
+from foundation.settings import Settings
+
+NAMESPACE = "/nodes"
+TICK_S = 0.1
+IDLE_TICK_S = 1.0
+LOAD_EVERY_S = 2.0
+DIAL_AGAIN_S = 0.25
+DIAL_AGAIN_MAX_S = 5.0
+NEWS_MAX = 2048
+ROOMS_MAX = 256
+NAME_CHARACTERS_MAX = 64
+SOURCES = ("audio", "camera", "screen")
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[dict[str, Any]], Coroutine[Any, Any, dict[str, Any]]]
+
+
+def announced_addresses(media_host: str) -> list[str]:
+    """The addresses put into candidates: `media_host` (resolved), or that of the default route and 127.0.0.1.
+
+    Raises UserError("media_host_unknown") when `media_host` is a name that does not resolve.
+    """
+    if media_host:
+        try:
+            return [str(socket.getaddrinfo(media_host, None, socket.AF_INET)[0][4][0])]
+        except OSError as error:
+            raise UserError("media_host_unknown", host=media_host) from error
+    addresses = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(
+                ("192.0.2.1", 9)
+            )  # sends nothing; asks the kernel for the way out (a documentation address, RFC 5737)
+            addresses.append(str(probe.getsockname()[0]))
+        except OSError:
+            log.info("no default route: only this machine can join")
+    return [*[address for address in addresses if address != "127.0.0.1"], "127.0.0.1"]
+
+
+class MediaNode:
+    """Rooms and sessions on one UDP port. `start` and `stop` it inside a running loop; `news` holds what web is to be told."""
+
+    def __init__(
+        self, settings: Settings, *, clock: Callable[[], float] = time.monotonic, bind: str = "0.0.0.0"
+    ) -> None:
+        """Bind the port (OSError when it is taken) and make the certificate."""
+        self.counters = Counters()
+        self._clock = clock
+        self._addresses = announced_addresses(settings.media_host)
+        self._port = UdpPort(bind, settings.media_port, self.counters)
+        self._fanout = Fanout(self._port, self.counters)
+        self._demultiplexer = Demultiplexer(self._port, self._fanout, self.counters, clock)
+        self._certificate = dtls.make_certificate()
+        self._fingerprint = dtls.fingerprint(self._certificate)
+        self.rooms: dict[str, Room] = {}
+        self.news: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(NEWS_MAX)
+        self._ticker: asyncio.TimerHandle | None = None
+        self._kernel_drops = 0
+
+    @property
+    def port(self) -> int:
+        """The UDP port in use."""
+        return self._port.port
+
+    def start(self) -> None:
+        """Begin to read the port."""
+        asyncio.get_running_loop().add_reader(self._port.socket, self._demultiplexer.readable)
+        self._tick()
+
+    async def stop(self) -> None:
+        """Close all rooms (DTLS says goodbye), then the port."""
+        for room in list(self.rooms.values()):
+            room.close("ended")
+        self.rooms.clear()
+        await asyncio.sleep(0)  # the goodbyes are tasks: let them run once before the socket goes
+        if self._ticker is not None:
+            self._ticker.cancel()
+        self._demultiplexer.close()
+        asyncio.get_running_loop().remove_reader(self._port.socket)
+        self._port.close()
+
+    def _tick(self) -> None:
+        now = self._clock()
+        for room in list(self.rooms.values()):
+            room.tick(now)
+            if not room.sessions:
+                self.rooms.pop(room.name, None)
+        drops = self._port.kernel_drops()
+        if drops > self._kernel_drops:
+            self.counters.drop("kernel", drops - self._kernel_drops)
+            self._kernel_drops = drops
+        self._ticker = asyncio.get_running_loop().call_later(TICK_S if self.rooms else IDLE_TICK_S, self._tick)
+
+    def _tell(self, event: str, payload: dict[str, Any]) -> None:
+        try:
+            self.news.put_nowait((event, payload))
+        except asyncio.QueueFull:
+            # Web has been away for long; on its return every living session is told anew.
+            self.counters.drop("news_full")
+
+    def announce(self) -> None:
+        """Web is (again) there: forget stale news and tell what lives."""
+        while not self.news.empty():
+            self.news.get_nowait()
+        for room in self.rooms.values():
+            room.announce()
+
+    def load(self) -> dict[str, Any]:
+        """The `load` event."""
+        return {
+            "rooms": len(self.rooms),
+            "sessions": sum(len(room.sessions) for room in self.rooms.values()),
+            "counters": self.counters.snapshot(),
+            "cpu_seconds": round(cpu_seconds(), 3),
+        }
+
+    # Commands of web
+
+    def _find(self, request: dict[str, Any]) -> tuple[Room, Session]:
+        room = self.rooms.get(_name(request, "room"))
+        session = room.sessions.get(_name(request, "session")) if room else None
+        if room is None or session is None:
+            raise NotFound("not_found")
+        return room, session
+
+    async def offer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """`room.offer`: a new session; its answer and slots."""
+        room_name, participant, name = (_name(request, key) for key in ("room", "participant", "session"))
+        grants = request.get("grants")
+        if not isinstance(grants, dict):
+            raise ProtocolError("bad_request", reason="no grants")
+        publish = _sources(grants.get("publish"))
+        # Bounded, but in the worst case milliseconds: media goes on meanwhile.
+        offer = await asyncio.to_thread(negotiate.parse_offer, request.get("sdp"))
+        room = self.rooms.get(room_name)
+        if room is None:
+            if len(self.rooms) >= ROOMS_MAX:
+                raise ProtocolError("room_full", reason="too many rooms")
+            room = self.rooms[room_name] = Room(room_name, self._tell)
+        if name in room.sessions:
+            raise ProtocolError("bad_request", reason="this session has offered already")
+        if len(room.sessions) >= SESSIONS_MAX:
+            raise ProtocolError("room_full", reason="too many sessions")
+        try:
+            session = Session(
+                name,
+                participant,
+                offer,
+                publish,
+                subscribe=grants.get("subscribe") is True,
+                port=self._port,
+                fanout=self._fanout,
+                counters=self.counters,
+                certificate=self._certificate,
+                now=self._clock(),
+            )
+        except LookupError:
+            raise ProtocolError("room_full", reason="too many sessions on this node") from None
+        room.add(session)
+        session.on_closed = lambda reason: self._ended(room, session, reason)
+        self._demultiplexer.register(session)
+        self._wake()
+        answer = negotiate.write_answer(
+            offer,
+            ufrag=session.ufrag,
+            password=session.password,
+            fingerprint=self._fingerprint,
+            candidates=[(address, self.port) for address in self._addresses],
+            slots=session.slot_numbers(),
+        )
+        slots = [{"mid": s.mid, "slot": s.slot, "kind": s.kind} for s in offer.sections if s.slot]
+        return {"sdp": answer, "slots": slots}
+
+    def _wake(self) -> None:
+        """Tick fast again after an idle time."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+        self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+
+    def _ended(self, room: Room, session: Session, reason: str) -> None:
+        self._demultiplexer.forget(session)
+        room.remove(session, reason)
+
+    async def want(self, request: dict[str, Any]) -> dict[str, Any]:
+        """`room.want`: which pictures this session wants to see."""
+        room, session = self._find(request)
+        video = request.get("video")
+        if not isinstance(video, list) or len(video) > negotiate.VIDEO_SLOTS_MAX:
+            raise ProtocolError("bad_request", reason="video is not a short list")
+        wants = {}
+        for entry in video:
+            if not isinstance(entry, dict) or entry.get("kind") not in ("camera", "screen"):
+                raise ProtocolError("bad_request", reason="kind")
+            height = entry.get("height")
+            if isinstance(height, bool) or not isinstance(height, int | float) or not 0 < height <= WANT_HEIGHT_MAX:
+                raise ProtocolError("bad_request", reason="height")
+            slot = _name(entry, "slot")
+            # Slots that this session has not are ignored: a page may know more of them than it offered.
+            if slot in session.slots and session.slots[slot].kind == "video":
+                wants[slot] = (_name(entry, "participant"), str(entry["kind"]), int(height))
+        room.want(session, wants)
+        return {}
+
+    async def grants(self, request: dict[str, Any]) -> dict[str, Any]:
+        """`room.grants`: what this session may publish from now on."""
+        _, session = self._find(request)
+        self._fanout.flush(self._clock())
+        session.grant(_sources(request.get("publish")))
+        return {}
+
+    async def leave(self, request: dict[str, Any]) -> dict[str, Any]:
+        """`room.leave`: close one session."""
+        _, session = self._find(request)
+        session.end(str(request.get("reason", "left"))[:NAME_CHARACTERS_MAX])
+        return {}
+
+    async def close_room(self, request: dict[str, Any]) -> dict[str, Any]:
+        """`room.close`: close all sessions of a room."""
+        room = self.rooms.pop(_name(request, "room"), None)
+        if room is None:
+            raise NotFound("not_found")
+        reason = str(request.get("reason", "ended"))[:NAME_CHARACTERS_MAX]
+        for session in list(room.sessions.values()):
+            session.end(reason)
+        return {}
+
+    async def stats(self, _request: dict[str, Any]) -> dict[str, Any]:
+        """`node.stats`: figures of every session."""
+        now = self._clock()
+        return {"rooms": [room.describe(now) for room in self.rooms.values()], "counters": self.counters.snapshot()}
+
+    def commands(self) -> dict[str, Handler]:
+        """Event name to handler."""
+        return {
+            "room.offer": self.offer,
+            "room.want": self.want,
+            "room.grants": self.grants,
+            "room.leave": self.leave,
+            "room.close": self.close_room,
+            "node.stats": self.stats,
+        }
+
+
+def _name(request: dict[str, Any], key: str) -> str:
+    value = request.get(key)
+    if not isinstance(value, str) or not 0 < len(value) <= NAME_CHARACTERS_MAX:
+        raise ProtocolError("bad_request", reason=key)
+    return value
+
+
+def _sources(value: object) -> list[str]:
+    if not isinstance(value, list) or len(value) > len(SOURCES) or any(source not in SOURCES for source in value):
+        raise ProtocolError("bad_request", reason="publish")
+    return [str(source) for source in value]
+
+
+def guarded(handler: Handler) -> Callable[[object], Coroutine[Any, Any, dict[str, Any]]]:
+    """A command as Socket.IO calls it: every answer is an object, errors are `{"error": {"code", "message"}}`."""
+
+    async def handle(request: object = None) -> dict[str, Any]:
+        try:
+            if not isinstance(request, dict):
+                raise ProtocolError("bad_request", reason="not an object")
+            return await handler(request)
+        except FenghuoError as error:
+            message = str(error.detail.get("reason", error.code))
+            return {"error": {"code": error.code, "message": message}}
+
+    return handle
+
+
+class Link:
+    """The connection to web: dialled for ever, commands in, news and load out."""
+
+    def __init__(self, node: MediaNode, web_url: str, token: str, node_id: str) -> None:
+        self._node = node
+        self._web_url = web_url
+        self._auth = {"token": token, "kind": "media", "node": node_id, "version": _version()}
+
+    async def run(self) -> None:
+        """Stay connected until cancelled; a lost web is dialled again after 0.25 s, doubling up to 5 s."""
+        pause = DIAL_AGAIN_S
+        while True:
+            client = socketio.AsyncClient(reconnection=False, logger=False, engineio_logger=False)
+            for event, handler in self._node.commands().items():
+                client.on(event, guarded(handler), namespace=NAMESPACE)
+            try:
+                await client.connect(
+                    self._web_url, auth=self._auth, namespaces=[NAMESPACE], transports=["websocket"], wait_timeout=5
+                )
+                pause = DIAL_AGAIN_S
+                log.info("connected to web")
+                await self._serve(client)
+                log.warning("web is away; media goes on")
+            except (socketio.exceptions.SocketIOError, OSError, TimeoutError) as error:
+                log.info("web does not answer", extra={"reason": str(error)[:200], "again_in_s": pause})
+            finally:
+                await client.shutdown()
+            await asyncio.sleep(pause * (0.75 + 0.5 * secrets.randbelow(1000) / 1000))
+            pause = min(pause * 2, DIAL_AGAIN_MAX_S)
+
+    async def _serve(self, client: Any) -> None:
+        self._node.announce()
+        senders = [asyncio.create_task(self._send_news(client)), asyncio.create_task(self._send_load(client))]
+        try:
+            await client.wait()
+        finally:
+            for sender in senders:
+                sender.cancel()
+            await asyncio.gather(*senders, return_exceptions=True)
+
+    async def _send_news(self, client: Any) -> None:
+        while True:
+            event, payload = await self._node.news.get()
+            await client.emit(event, payload, namespace=NAMESPACE)
+
+    async def _send_load(self, client: Any) -> None:
+        while True:
+            await client.emit("load", self._node.load(), namespace=NAMESPACE)
+            await asyncio.sleep(LOAD_EVERY_S)
+
+
+def _version() -> str:
+    try:
+        return metadata.version("fenghuo")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+async def _serve_until_told(settings: Settings, token: str, web_url: str, node_id: str) -> None:
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    node = MediaNode(settings)
+    node.start()
+    log.info("the media node listens", extra={"udp_port": node.port, "in_place_srtp": srtp.IN_PLACE})
+    link = asyncio.create_task(Link(node, web_url, token, node_id).run())
+    # What lives now lives as long as the process: the collector need not look at it again (a pause delays all media).
+    gc.collect()
+    gc.freeze()
+    stopping = asyncio.create_task(told.wait())
+    await asyncio.wait({link, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    await node.stop()
+    link.cancel()
+    result = (await asyncio.gather(link, return_exceptions=True))[0]
+    if isinstance(result, Exception):
+        raise result
+
+
+def run(settings: Settings, token: str, web_url: str, node_id: str) -> int:
+    """Run the media node until SIGTERM; returns the exit code. Raises OSError when the UDP port is taken."""
+    try:
+        srtp.self_test()
+    except ProtocolError as error:
+        log.warning("in-place SRTP does not work here; slower public calls are used", extra={"reason": str(error)})
+        srtp.use_public_calls()
+        srtp.self_test()
+    try:
+        import uvloop
+
+        factory: Callable[[], asyncio.AbstractEventLoop] | None = uvloop.new_event_loop
+    except ImportError:
+        factory = None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(_serve_until_told(settings, token, web_url, node_id))
+    return 0

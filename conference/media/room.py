@@ -1,0 +1,209 @@
+"""A room on the node: its sessions, who is heard, which picture goes into which slot. It owns its sessions; the node owns the room."""
+
+from collections.abc import Callable
+from typing import Any
+
+from conference.media.ingress import Stream
+from conference.media.selector import Layer, Speaking, Want, allocate, heard_by, loudest
+from conference.media.session import CLOSED_AFTER_S, DEFAULT_BITRATES_BPS, DEFAULT_HEIGHTS, LOST_AFTER_S, Session
+from conference.media.slots import Slot
+
+SESSIONS_MAX = 64
+SPEAKERS = 3
+PLACES = SPEAKERS + 1
+"""One more than is heard: each of the loudest three hears the fourth in its own place."""
+SPEAKERS_EVERY_S = 0.2
+PICTURES_EVERY_S = 0.5
+REPORT_EVERY_S = 1.0
+WANT_HEIGHT_MAX = 4320
+
+Notify = Callable[[str, dict[str, Any]], None]
+"""`notify(event, payload)`: what web is told (docs/room-protocol.md)."""
+
+
+class Room:
+    """One consultation. `tick` does all that goes by time; the clock is the caller's (monotonic seconds)."""
+
+    def __init__(self, name: str, notify: Notify) -> None:
+        self.name = name
+        self.sessions: dict[str, Session] = {}
+        self._by_participant: dict[str, Session] = {}
+        self._notify = notify
+        self._speaking = Speaking([], {})
+        self._told_speakers: list[str] = []
+        self._speakers_at = 0.0
+        self._pictures_at = 0.0
+        self._report_at = 0.0
+
+    # Who is here
+
+    def add(self, session: Session) -> None:
+        """Take a session in; it counts once it is connected."""
+        self.sessions[session.name] = session
+        session.on_connected = lambda: self._connected(session)
+
+    def _connected(self, session: Session) -> None:
+        # The newest connection of a participant wins; the older is closed only now, so that nothing was lost if the new one had failed.
+        for other in [s for s in self.sessions.values() if s.participant == session.participant and s is not session]:
+            other.end("replaced")
+        self._by_participant[session.participant] = session
+        self.tell(session, "connected", "")
+        self._speakers_at = self._pictures_at = 0.0
+
+    def remove(self, session: Session, reason: str) -> None:
+        """Close a session and tell web; nothing happens when it is not here any more."""
+        if self.sessions.pop(session.name, None) is None:
+            return
+        if self._by_participant.get(session.participant) is session:
+            del self._by_participant[session.participant]
+        session.close()
+        self.tell(session, "closed", reason)
+        self._speakers_at = self._pictures_at = 0.0
+
+    def close(self, reason: str) -> None:
+        """Close all sessions."""
+        for session in list(self.sessions.values()):
+            session.end(reason)
+
+    def tell(self, session: Session, state: str, reason: str) -> None:
+        """One `session` event."""
+        self._notify(
+            "session",
+            {
+                "room": self.name,
+                "session": session.name,
+                "participant": session.participant,
+                "state": state,
+                "reason": reason,
+            },
+        )
+
+    def announce(self) -> None:
+        """After web came back: tell every session that lives, what its slots show, and who speaks."""
+        for session in self.sessions.values():
+            if session.connected:
+                self.tell(session, "lost" if session.state == "lost" else "connected", "")
+                session.announced.clear()
+        self._told_speakers = []
+
+    def want(self, session: Session, wants: dict[str, tuple[str, str, int]]) -> None:
+        """Which picture each video slot should show: slot to (participant, kind, height in device pixels)."""
+        session.wants = wants
+        self._pictures_at = 0.0
+
+    # What goes by time
+
+    def tick(self, now: float) -> None:
+        """Called every 100 ms: liveness, speakers, pictures, key frames, reports."""
+        for session in list(self.sessions.values()):
+            self._watch(session, now)
+        if now - self._speakers_at >= SPEAKERS_EVERY_S:
+            self._speakers_at = now
+            self._choose_speakers(now)
+        if now - self._pictures_at >= PICTURES_EVERY_S:
+            self._pictures_at = now
+            for session in self.sessions.values():
+                if session.connected:
+                    self._choose_pictures(session, now)
+        reporting = now - self._report_at >= REPORT_EVERY_S
+        if reporting:
+            self._report_at = now
+        for session in self.sessions.values():
+            if session.connected:
+                session.ask_key_frames(now)
+                if reporting:
+                    session.report(now)
+                self._tell_slots(session)
+
+    def _watch(self, session: Session, now: float) -> None:
+        silent = now - session.last_at
+        if silent > CLOSED_AFTER_S:
+            session.end("timeout")
+        elif silent > LOST_AFTER_S:
+            if session.state == "connected":
+                session.state = "lost"
+                self.tell(session, "lost", "silent")
+        elif session.state == "lost":
+            session.state = "connected"
+            self.tell(session, "connected", "")
+
+    def _choose_speakers(self, now: float) -> None:
+        microphones: dict[str, Stream] = {}
+        for participant, session in self._by_participant.items():
+            stream = session.microphone()
+            if stream is not None and stream.started and session.state == "connected":
+                microphones[participant] = stream
+        levels = {participant: stream.heard_level(now) for participant, stream in microphones.items()}
+        self._speaking = loudest(levels, self._speaking, PLACES, now)
+        for session in self.sessions.values():
+            if session.connected:
+                self._choose_sounds(session, microphones)
+        audible = [name for name in self._speaking.order if levels.get(name, 127.0) < 60.0][:SPEAKERS]
+        if audible != self._told_speakers:
+            self._told_speakers = audible
+            self._notify("speakers", {"room": self.name, "participants": audible})
+
+    def _choose_sounds(self, session: Session, microphones: dict[str, Stream]) -> None:
+        slots = [slot for slot in session.slots.values() if slot.kind == "audio"]
+        present = [(slot.pending or slot.stream) for slot in slots]
+        names = [stream.participant if stream is not None else None for stream in present]
+        for slot, name in zip(slots, heard_by(session.participant, self._speaking.order, names), strict=True):
+            self._show(slot, microphones.get(name) if name else None)
+
+    def _choose_pictures(self, session: Session, now: float) -> None:
+        wants = []
+        found: dict[str, dict[str, Stream]] = {}
+        for slot in session.slots.values():
+            if slot.kind != "video":
+                continue
+            wish = session.wants.get(slot.name)
+            owner = self._by_participant.get(wish[0]) if wish else None
+            streams = owner.layers(wish[1], slot.codec, now) if owner and wish else []
+            if not streams or wish is None:
+                self._idle(slot, owner, wish)
+                continue
+            found[slot.name] = {stream.rid: stream for stream in streams}
+            layers = tuple(
+                Layer(
+                    stream.rid,
+                    stream.height or DEFAULT_HEIGHTS.get(stream.rid, 720),
+                    stream.bitrate or DEFAULT_BITRATES_BPS.get(stream.rid, 1_500_000),
+                )
+                for stream in streams
+            )
+            wants.append(Want(slot.name, layers, wish[2], wish[1] == "screen"))
+        for name, rid in allocate(wants, session.downlink.budget_bps).items():
+            self._show(session.slots[name], found[name][rid] if rid is not None else None)
+
+    def _idle(self, slot: Slot, owner: Session | None, wish: tuple[str, str, int] | None) -> None:
+        """Nothing arrives for this slot: keep the last picture of the wanted source, go dark otherwise."""
+        stream = slot.stream
+        if stream is not None and owner is not None and wish is not None:
+            same = (stream.participant, stream.kind) == wish[:2]
+            if same and stream in owner.all_streams() and stream.granted:
+                return
+        self._show(slot, None)
+
+    def _show(self, slot: Slot, stream: Stream | None) -> None:
+        if stream is None:
+            slot.wait_for(None)
+            slot.detach()
+        elif slot.stream is stream:
+            slot.wait_for(None)
+        else:
+            slot.wait_for(stream)
+
+    def _tell_slots(self, session: Session) -> None:
+        changed = []
+        for slot in session.slots.values():
+            stream = slot.stream
+            shown = (stream.participant, stream.kind) if stream is not None else (None, slot.kind)
+            if session.announced.get(slot.name, (None, slot.kind)) != shown:
+                session.announced[slot.name] = shown
+                changed.append({"slot": slot.name, "kind": shown[1], "participant": shown[0]})
+        if changed:
+            self._notify("slots", {"room": self.name, "session": session.name, "slots": changed})
+
+    def describe(self, now: float) -> dict[str, Any]:
+        """Figures for `node.stats`."""
+        return {"room": self.name, "sessions": [session.describe(now) for session in self.sessions.values()]}

@@ -1,0 +1,219 @@
+"""Slots: receiving places with a constant SSRC; which stream one shows is switched by rewriting numbers, at a key frame."""
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from conference.media.wire import Packet
+
+if TYPE_CHECKING:
+    from conference.media.ingress import Stream
+
+MAPPINGS_KEPT = 16
+RTX_REPEAT_S = 0.02
+"""The same packet is not sent again within this time: two NACKs on the way for one loss."""
+RTX_TIMES_KEPT = 1024
+
+
+class Target:
+    """Where a slot's packets go: the SRTP handle and the address of its session, filled in when the session is connected."""
+
+    __slots__ = ("handle", "name")
+
+    def __init__(self) -> None:
+        self.handle: object = None
+        self.name = 0
+
+
+class Mapping:
+    """How one source's numbers became this slot's, from sequence number `first_seq` on."""
+
+    __slots__ = ("first_ext", "first_seq", "picture_delta", "seq_delta", "stream", "timestamp_delta", "tl0_delta")
+
+    def __init__(
+        self,
+        stream: "Stream",
+        first_ext: int,
+        first_seq: int,
+        seq_delta: int,
+        timestamp_delta: int,
+        picture_delta: int,
+        tl0_delta: int,
+    ) -> None:
+        self.stream = stream
+        self.first_ext = first_ext
+        self.first_seq = first_seq
+        self.seq_delta = seq_delta
+        self.timestamp_delta = timestamp_delta
+        self.picture_delta = picture_delta
+        self.tl0_delta = tl0_delta
+
+
+class Slot:
+    """One receiving place of one session.
+
+    Nothing in it changes with each packet: what was sent last follows from the stream that it shows and the deltas.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        mid: str,
+        *,
+        ssrc: int,
+        rtx_ssrc: int,
+        payload_type: int,
+        rtx_payload_type: int,
+        clock_rate: int,
+        extension_id: int,
+        start: int,
+        target: Target,
+    ) -> None:
+        """`start`: a random number for the first sequence, timestamp and picture; `extension_id` of abs-send-time (0: none)."""
+        self.name = name
+        self.kind = kind
+        self.mid = mid
+        self.ssrc = ssrc
+        self.rtx_ssrc = rtx_ssrc
+        self.payload_type = payload_type
+        self.rtx_payload_type = rtx_payload_type
+        self.clock_rate = clock_rate
+        # An id that was not negotiated is ignored by the receiver (RFC 8285 section 4.1.2); so the layout of a row is always the same.
+        self.extension_head = ((extension_id or 14) << 4 | 2) << 24
+        self.target = target
+        self.stream: Stream | None = None
+        self.pending: Stream | None = None
+        self.seq_delta = 0
+        self.timestamp_delta = 0
+        self.picture_delta = 0
+        self.tl0_delta = 0
+        self.first_ext = 0
+        self.mappings: deque[Mapping] = deque(maxlen=MAPPINGS_KEPT)
+        self._seq = start & 0x7FFF
+        self._timestamp = start & 0x7FFFFFFF
+        self._picture = start & 0x3FFF
+        self._tl0 = start & 0xFF
+        self._at = 0.0
+        self._used = False
+        self._packets = 0
+        self._octets = 0
+        self._rtx_seq = start >> 8 & 0x7FFF
+        self._rtx_times: dict[int, float] = {}
+        self.rtx_sent = 0
+        self.codec = ""
+        self.loss = 0.0
+        self.jitter = 0
+        self.lost = 0
+
+    @property
+    def mapping(self) -> Mapping:
+        """The mapping in force; only while a stream is shown."""
+        return self.mappings[-1]
+
+    def wait_for(self, stream: "Stream | None") -> None:
+        """Show `stream` from its next switching point on (a key frame; for sound, its next packet); None cancels the wait."""
+        if self.pending is stream:
+            return
+        if self.pending is not None:
+            self.pending.waiting.discard(self)
+        self.pending = stream
+        if stream is not None:
+            stream.waiting.add(self)
+
+    def detach(self) -> None:
+        """Show nothing; remember where the numbers stand, so that they only move forward."""
+        stream = self.stream
+        if stream is None:
+            return
+        if stream.highest >= self.first_ext:
+            self._seq = stream.highest + self.seq_delta & 0xFFFF
+            self._timestamp = stream.last_timestamp + self.timestamp_delta & 0xFFFFFFFF
+            self._picture = stream.last_picture + self.picture_delta & 0x7FFF
+            self._tl0 = stream.last_tl0 + self.tl0_delta & 0xFF
+            self._at = stream.last_arrival
+        self._packets += stream.packets
+        self._octets += stream.octets
+        stream.sinks.discard(self)
+        stream.fan = None
+        self.stream = None
+
+    def attach(self, stream: "Stream", packet: Packet) -> None:
+        """Show `stream` from `packet` on; call it before the stream has taken the packet into account.
+
+        Sequence, PictureID and TL0PICIDX go on by one; the timestamp by the time that passed (RFC 3550 section 5.1).
+        """
+        self.detach()
+        self.wait_for(None)
+        passed = packet.arrival - self._at if self._used else 0.0
+        step = max(1, min(int(passed * self.clock_rate), 0x3FFFFFFF))
+        self.seq_delta = self._seq + 1 - packet.seq & 0xFFFF
+        self.timestamp_delta = self._timestamp + step - packet.timestamp & 0xFFFFFFFF
+        self.picture_delta = self._picture + 1 - packet.picture & 0x7FFF
+        self.tl0_delta = self._tl0 + 1 - packet.tl0 & 0xFF
+        self.first_ext = packet.ext
+        self._used = True
+        self._packets -= stream.packets
+        self._octets -= stream.octets
+        self.mappings.append(
+            Mapping(
+                stream,
+                packet.ext,
+                self._seq + 1 & 0xFFFF,
+                self.seq_delta,
+                self.timestamp_delta,
+                self.picture_delta,
+                self.tl0_delta,
+            )
+        )
+        self.stream = stream
+        stream.sinks.add(self)
+        stream.fan = None
+
+    def sent(self) -> tuple[int, int]:
+        """Packets and payload octets sent so far, for sender reports."""
+        if self.stream is None:
+            return self._packets, self._octets
+        return self._packets + self.stream.packets, self._octets + self.stream.octets
+
+    def mapping_of(self, seq: int) -> Mapping | None:
+        """The mapping under which sequence number `seq` was sent, or None if it is too old."""
+        for mapping in reversed(self.mappings):
+            if seq - mapping.first_seq & 0xFFFF < 0x8000:
+                return mapping
+        return None
+
+    def find(self, seq: int, now: float) -> Packet | None:
+        """The cached packet that was sent as `seq`; None when it is gone, or was sent again a moment ago."""
+        mapping = self.mapping_of(seq)
+        if mapping is None:
+            return None
+        packet = mapping.stream.cached(seq - mapping.seq_delta & 0xFFFF)
+        if packet is None or packet.ext < mapping.first_ext:
+            return None
+        times = self._rtx_times
+        if now - times.get(seq, -1.0) < RTX_REPEAT_S:
+            return None
+        times[seq] = now
+        if len(times) > RTX_TIMES_KEPT:
+            del times[next(iter(times))]
+        return packet
+
+    def next_rtx_seq(self) -> int:
+        """The next number of the RTX stream; each is used once."""
+        self._rtx_seq = self._rtx_seq + 1 & 0xFFFF
+        self.rtx_sent += 1
+        return self._rtx_seq
+
+    def rewritten_payload(self, packet: Packet, mapping: Mapping) -> bytes:
+        """The payload of `packet` with this slot's PictureID and TL0PICIDX."""
+        payload = bytearray(packet.data[packet.offset : packet.end])
+        if packet.picture_at:
+            if packet.picture_wide:
+                picture = packet.picture + mapping.picture_delta & 0x7FFF
+                payload[packet.picture_at] = 0x80 | picture >> 8
+                payload[packet.picture_at + 1] = picture & 0xFF
+            else:
+                payload[packet.picture_at] = packet.picture + mapping.picture_delta & 0x7F
+        if packet.tl0_at:
+            payload[packet.tl0_at] = packet.tl0 + mapping.tl0_delta & 0xFF
+        return bytes(payload)

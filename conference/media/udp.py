@@ -1,0 +1,278 @@
+"""The one UDP port: datagrams in by recvmmsg, out by sendmmsg with UDP_SEGMENT, through libc in cffi's ABI mode (no compiler).
+
+Hot path. Addresses are IPv4 `sockaddr_in`; the first eight bytes (family, port, address) name a peer. Where libc lacks the calls, or the
+kernel refuses UDP_SEGMENT, the same rows go through Python's socket one by one.
+"""
+
+import contextlib
+import errno
+import socket
+import struct
+from typing import Any
+
+import cffi
+import numpy as np
+
+from conference.media import srtp
+from conference.media.stats import Counters
+
+ROW_BYTES = 1536
+"""Place of one datagram in a buffer: 1500 bytes and the SRTP trailer."""
+
+RECEIVE_ROWS = 64
+SEND_ROWS = 2048
+DESTINATIONS_MAX = 2048
+SOCKET_BUFFER_BYTES = 4 << 20
+SEGMENT_RUN_MAX = 40
+"""Datagrams in one UDP_SEGMENT call: below the kernel's 64, and 40 × 1500 bytes is below 64 KiB."""
+
+_SOL_UDP = 17
+_UDP_SEGMENT = 103
+_SO_MEMINFO = 55
+_MEMINFO_DROPS = 8
+_MSG_DONTWAIT = 0x40
+_SO_RCVBUFFORCE = 33
+_SO_SNDBUFFORCE = 32
+_CONTROL_BYTES = 24  # CMSG_SPACE(sizeof(uint16_t)) on 64-bit Linux
+
+MESSAGE = np.dtype(
+    {
+        "names": ["name", "name_bytes", "iov", "iov_count", "control", "control_bytes", "flags", "size"],
+        "formats": ["u8", "u4", "u8", "u8", "u8", "u8", "i4", "u4"],
+        "offsets": [0, 8, 16, 24, 32, 40, 48, 56],
+        "itemsize": 64,
+    }
+)
+"""struct mmsghdr of 64-bit Linux."""
+
+IOVEC = np.dtype([("base", "u8"), ("size", "u8")])
+
+_ffi = cffi.FFI()
+_ffi.cdef(
+    "int sendmmsg(int fd, void *messages, unsigned int count, int flags);"
+    "int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout);"
+)
+
+
+def _libc() -> Any | None:
+    """libc with both calls, or None where it has them not."""
+    try:
+        libc = _ffi.dlopen(None)
+        return libc if libc.sendmmsg and libc.recvmmsg else None
+    except (OSError, AttributeError):
+        return None
+
+
+def address_key(host: str, port: int) -> bytes:
+    """The eight bytes that name an IPv4 address here: family, port, address, as in `sockaddr_in`."""
+    return struct.pack("=H", socket.AF_INET) + port.to_bytes(2, "big") + socket.inet_aton(host)
+
+
+def key_address(key: bytes) -> tuple[str, int]:
+    """The address that `address_key` made."""
+    return socket.inet_ntoa(key[4:8]), int.from_bytes(key[2:4], "big")
+
+
+def _aligned(rows: int) -> "np.ndarray[Any, np.dtype[np.uint8]]":
+    return np.zeros((rows, ROW_BYTES), np.uint8)
+
+
+class UdpPort:
+    """The socket with its receive rows and send rows. The owner closes it.
+
+    Sending: fill `memory[row]` and `sizes[row]`, describe messages in `messages`, then `send(count)`.
+    """
+
+    def __init__(self, host: str, port: int, counters: Counters, *, system_calls: bool = True) -> None:
+        """Bind; OSError when the port is taken."""
+        self._counters = counters
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        for force, plain in ((_SO_RCVBUFFORCE, socket.SO_RCVBUF), (_SO_SNDBUFFORCE, socket.SO_SNDBUF)):
+            try:
+                self.socket.setsockopt(socket.SOL_SOCKET, force, SOCKET_BUFFER_BYTES)
+            except OSError:  # not root: clamped silently by rmem_max, wmem_max
+                self.socket.setsockopt(socket.SOL_SOCKET, plain, SOCKET_BUFFER_BYTES)
+        try:
+            self.socket.bind((host, port))
+        except OSError:
+            self.socket.close()
+            raise
+        self.port: int = self.socket.getsockname()[1]
+        self._fd = self.socket.fileno()
+        self._libc = _libc() if system_calls else None
+        self.segmentation = self._libc is not None and self._probe_segmentation()
+        self._make_receive_rows()
+        self._make_send_rows()
+
+    def _make_receive_rows(self) -> None:
+        self._in = _aligned(RECEIVE_ROWS)
+        self.in_view = self._in.reshape(-1).data
+        self._in_sizes = np.zeros(RECEIVE_ROWS, np.int32)
+        self.in_sizes = self._in_sizes.data
+        base = srtp.pointer(self._in)
+        lengths = srtp.length_pointer(self._in_sizes)
+        self.in_rows = [base + row * ROW_BYTES for row in range(RECEIVE_ROWS)]
+        self.in_lengths = [lengths + row for row in range(RECEIVE_ROWS)]
+        self._in_names = np.zeros((RECEIVE_ROWS, 16), np.uint8)
+        self.in_names = self._in_names.reshape(-1).data
+        self._in_iov = np.zeros(RECEIVE_ROWS, IOVEC)
+        self._in_iov["base"] = self._in.ctypes.data + np.arange(RECEIVE_ROWS, dtype=np.uint64) * ROW_BYTES
+        self._in_iov["size"] = ROW_BYTES - srtp.TRAILER_BYTES_MAX
+        self._in_messages = np.zeros(RECEIVE_ROWS, MESSAGE)
+        self._in_messages["name"] = self._in_names.ctypes.data + np.arange(RECEIVE_ROWS, dtype=np.uint64) * 16
+        self._in_messages["name_bytes"] = 16
+        self._in_messages["iov"] = self._in_iov.ctypes.data + np.arange(RECEIVE_ROWS, dtype=np.uint64) * 16
+        self._in_messages["iov_count"] = 1
+        self._in_message_sizes = self._in_messages["size"]
+        self._in_pointer = _ffi.cast("void *", self._in_messages.ctypes.data)
+
+    def _make_send_rows(self) -> None:
+        self.memory = _aligned(SEND_ROWS)
+        self.view = self.memory.reshape(-1).data
+        self.sizes = np.zeros(SEND_ROWS, np.int32)
+        self.sizes_view = self.sizes.data
+        base = srtp.pointer(self.memory)
+        lengths = srtp.length_pointer(self.sizes)
+        self.rows = [base + row * ROW_BYTES for row in range(SEND_ROWS)]
+        self.lengths = [lengths + row for row in range(SEND_ROWS)]
+        self._iov = np.zeros(SEND_ROWS, IOVEC)
+        self._iov["base"] = self.memory.ctypes.data + np.arange(SEND_ROWS, dtype=np.uint64) * ROW_BYTES
+        self._iov_sizes = self._iov["size"]
+        self.iov_base = self._iov.ctypes.data
+        self.messages = np.zeros(SEND_ROWS, MESSAGE)
+        self.messages["name_bytes"] = 16
+        self.message_view = self.messages.view(np.uint8).reshape(-1).data
+        self._message_base: int = self.messages.ctypes.data
+        self._names = np.zeros((DESTINATIONS_MAX, 16), np.uint8)
+        self._names_base: int = self._names.ctypes.data
+        self._free = list(range(DESTINATIONS_MAX - 1, -1, -1))
+        controls = np.zeros((ROW_BYTES, _CONTROL_BYTES), np.uint8)
+        for size in range(ROW_BYTES):
+            head = struct.pack("=QiiH", 18, _SOL_UDP, _UDP_SEGMENT, size)
+            controls[size, : len(head)] = np.frombuffer(head, np.uint8)
+        self._controls = controls
+        self.control_base: int = controls.ctypes.data
+        self.control_bytes = _CONTROL_BYTES
+
+    def _probe_segmentation(self) -> bool:
+        """Whether the kernel takes UDP_SEGMENT on this socket."""
+        try:
+            self.socket.setsockopt(_SOL_UDP, _UDP_SEGMENT, 0)
+        except OSError:
+            return False
+        return True
+
+    def allocate(self) -> int:
+        """A free destination; raises LookupError when the table is full. Give it back with `release`."""
+        if not self._free:
+            raise LookupError
+        return self._free.pop()
+
+    def release(self, destination: int) -> None:
+        """Give a destination back."""
+        self._free.append(destination)
+
+    def aim(self, destination: int, key: bytes) -> int:
+        """Point a destination at an address (`address_key`); returns what a message's `name` must be."""
+        self._names[destination, :8] = np.frombuffer(key, np.uint8)
+        return self._names_base + 16 * destination
+
+    def receive(self) -> int:
+        """Read up to RECEIVE_ROWS datagrams into the rows; returns how many, 0 when the socket is empty."""
+        if self._libc is None:
+            return self._receive_one_by_one()
+        count: int = self._libc.recvmmsg(self._fd, self._in_pointer, RECEIVE_ROWS, _MSG_DONTWAIT, _ffi.NULL)
+        if count <= 0:
+            return 0
+        self._in_sizes[:count] = self._in_message_sizes[:count]
+        return count
+
+    def _receive_one_by_one(self) -> int:
+        count = 0
+        while count < RECEIVE_ROWS:
+            at = count * ROW_BYTES
+            try:
+                size, address = self.socket.recvfrom_into(self.in_view[at : at + ROW_BYTES - srtp.TRAILER_BYTES_MAX])
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError:
+                continue
+            self.in_sizes[count] = size
+            self.in_names[count * 16 : count * 16 + 8] = address_key(*address)
+            count += 1
+        return count
+
+    def send_to(self, data: bytes, key: bytes) -> None:
+        """Send one datagram that is not in a row (STUN, DTLS, RTCP)."""
+        try:
+            self.socket.sendto(data, key_address(key))
+        except (BlockingIOError, InterruptedError):
+            self._counters.drop("send_buffer_full")
+        except OSError:
+            self._counters.drop("send_failed")
+
+    def send(self, rows: int, count: int) -> int:
+        """Send `count` messages that use the first `rows` rows; returns the datagrams handed to the kernel."""
+        self._iov_sizes[:rows] = self.sizes[:rows]
+        if self._libc is None:
+            return self._send_one_by_one(count)
+        done = 0
+        lost = 0
+        while done < count:
+            pointer = _ffi.cast("void *", self._message_base + 64 * done)
+            sent: int = self._libc.sendmmsg(self._fd, pointer, count - done, _MSG_DONTWAIT)
+            if sent > 0:
+                done += sent
+                continue
+            code = _ffi.errno
+            if code == errno.EINTR:
+                continue
+            if code in (errno.EAGAIN, errno.ENOBUFS):
+                left = int(self.messages["iov_count"][done:count].sum())
+                self._counters.drop("send_buffer_full", left)
+                lost += left
+                break
+            segments = int(self.messages["iov_count"][done])
+            if segments > 1 and code in (errno.EIO, errno.EINVAL, errno.EMSGSIZE):
+                # The way out cannot segment (a device without checksum offload): from now on one datagram at a time.
+                self.segmentation = False
+                lost += segments - self._send_message(done)
+            else:
+                self._counters.drop("send_failed", segments)
+                lost += segments
+            done += 1
+        return int(self.messages["iov_count"][:count].sum()) - lost
+
+    def _send_one_by_one(self, count: int) -> int:
+        return sum(self._send_message(message) for message in range(count))
+
+    def _send_message(self, index: int) -> int:
+        """Send the rows of one message with `sendto`; returns how many the kernel took."""
+        message = self.messages[index]
+        destination = (int(message["name"]) - self._names_base) // 16
+        address = key_address(self._names[destination, :8].tobytes())
+        first = (int(message["iov"]) - self.iov_base) // 16
+        sent = 0
+        for row in range(first, first + int(message["iov_count"])):
+            at = row * ROW_BYTES
+            try:
+                self.socket.sendto(self.view[at : at + self.sizes_view[row]], address)
+                sent += 1
+            except (BlockingIOError, InterruptedError):
+                self._counters.drop("send_buffer_full")
+            except OSError:
+                self._counters.drop("send_failed")
+        return sent
+
+    def kernel_drops(self) -> int:
+        """Datagrams that the kernel threw away because we read too slowly, since the socket was made."""
+        with contextlib.suppress(OSError):
+            memory = self.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36)
+            if len(memory) >= 36:
+                return int(struct.unpack_from("=I", memory, 4 * _MEMINFO_DROPS)[0])
+        return 0
+
+    def close(self) -> None:
+        """Close the socket; safe to call twice."""
+        self.socket.close()
