@@ -13,6 +13,19 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "devices",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("site_id", sa.String(length=64), nullable=True),
+        sa.Column("token_hash", sa.String(length=64), nullable=True),
+        sa.Column("approved_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("approved_by", sa.String(length=80), nullable=False),
+        sa.Column("last_seen_at", foundation.database.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", foundation.database.UtcDateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("token_hash"),
+    )
+    op.create_table(
         "incidents",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("number", sa.String(length=16), nullable=False),
@@ -36,6 +49,23 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_incidents_number"), ["number"], unique=False)
         batch_op.create_index(batch_op.f("ix_incidents_site_id"), ["site_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_incidents_status"), ["status"], unique=False)
+
+    op.create_table(
+        "join_links",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("room_id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("room_role", sa.String(length=16), nullable=False),
+        sa.Column("expires_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("bound_at", foundation.database.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", foundation.database.UtcDateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("token_hash"),
+    )
+    with op.batch_alter_table("join_links", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_join_links_expires_at"), ["expires_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_join_links_room_id"), ["room_id"], unique=False)
 
     op.create_table(
         "journal",
@@ -73,6 +103,20 @@ def upgrade() -> None:
         sa.Column("due_to", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("sensor_key"),
     )
+    op.create_table(
+        "pairings",
+        sa.Column("device_code_hash", sa.String(length=64), nullable=False),
+        sa.Column("user_code", sa.String(length=8), nullable=False),
+        sa.Column("network", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("device_id", sa.String(length=36), nullable=True),
+        sa.PrimaryKeyConstraint("device_code_hash"),
+        sa.UniqueConstraint("user_code"),
+    )
+    with op.batch_alter_table("pairings", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_pairings_expires_at"), ["expires_at"], unique=False)
+
     op.create_table(
         "people",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -195,11 +239,37 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "throttled",
+        sa.Column("key", sa.String(length=160), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("last_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("until", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_table(
         "township",
         sa.Column("key", sa.Integer(), nullable=False),
         sa.Column("mode", sa.String(length=16), nullable=False),
         sa.PrimaryKeyConstraint("key"),
     )
+    op.create_table(
+        "logins",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("person_id", sa.String(length=36), nullable=False),
+        sa.Column("opened_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("ends_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", foundation.database.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.String(length=16), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["person_id"],
+            ["people.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("logins", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_logins_ends_at"), ["ends_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_logins_person_id"), ["person_id"], unique=False)
+
     op.create_table(
         "room_participants",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -250,6 +320,20 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_stations_site_id"), ["site_id"], unique=False)
 
     op.create_table(
+        "refresh_tokens",
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("login_id", sa.String(length=36), nullable=False),
+        sa.Column("parent", sa.String(length=64), nullable=True),
+        sa.Column("expires_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("used_at", foundation.database.UtcDateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["login_id"], ["logins.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("hash"),
+    )
+    with op.batch_alter_table("refresh_tokens", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_refresh_tokens_login_id"), ["login_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_refresh_tokens_parent"), ["parent"], unique=False)
+
+    op.create_table(
         "sensors",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("key", sa.Integer(), nullable=False),
@@ -289,6 +373,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_sensors_station_id"))
 
     op.drop_table("sensors")
+    with op.batch_alter_table("refresh_tokens", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_refresh_tokens_parent"))
+        batch_op.drop_index(batch_op.f("ix_refresh_tokens_login_id"))
+
+    op.drop_table("refresh_tokens")
     with op.batch_alter_table("stations", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_stations_site_id"))
 
@@ -299,7 +388,13 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_room_participants_exercise_id"))
 
     op.drop_table("room_participants")
+    with op.batch_alter_table("logins", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_logins_person_id"))
+        batch_op.drop_index(batch_op.f("ix_logins_ends_at"))
+
+    op.drop_table("logins")
     op.drop_table("township")
+    op.drop_table("throttled")
     op.drop_table("sites")
     with op.batch_alter_table("shifts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_shifts_starts"))
@@ -324,6 +419,10 @@ def downgrade() -> None:
     op.drop_table("readings_hour")
     op.drop_table("readings")
     op.drop_table("people")
+    with op.batch_alter_table("pairings", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_pairings_expires_at"))
+
+    op.drop_table("pairings")
     op.drop_table("newest_readings")
     op.drop_table("journal_head")
     with op.batch_alter_table("journal", schema=None) as batch_op:
@@ -331,6 +430,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_journal_subject"))
 
     op.drop_table("journal")
+    with op.batch_alter_table("join_links", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_join_links_room_id"))
+        batch_op.drop_index(batch_op.f("ix_join_links_expires_at"))
+
+    op.drop_table("join_links")
     with op.batch_alter_table("incidents", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_incidents_status"))
         batch_op.drop_index(batch_op.f("ix_incidents_site_id"))
@@ -338,3 +442,4 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_incidents_exercise_id"))
 
     op.drop_table("incidents")
+    op.drop_table("devices")
