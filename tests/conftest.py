@@ -1,8 +1,7 @@
-"""What all tests share: skips are refused where everything must run; databases, clocks and servers."""
+"""What all tests share: databases, clocks and servers; and a skip is refused where everything must run."""
 
-import os
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,29 +11,10 @@ from foundation.clock import ManualClock
 from foundation.database import Database
 from foundation.migrations import upgrade
 from foundation.settings import Settings
+from tests.no_skips import pytest_make_collect_report, pytest_runtest_makereport
 from tests.servers import Postgres
 
-
-def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
-    """Under FENGHUO_REQUIRE_ALL=1 turn a skip into a failure: a machine that claims to run everything may leave nothing out."""
-    if os.environ.get("FENGHUO_REQUIRE_ALL") == "1" and report.skipped and not hasattr(report, "wasxfail"):
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
-        report.outcome = "failed"
-        report.longrepr = f"FENGHUO_REQUIRE_ALL=1 allows no skip: {reason}"
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    _refuse_skip(report)
-    return report
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    report = yield
-    _refuse_skip(report)
-    return report
+__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def test_known():
 
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> pytest.Pytester:
-    pytester.makeconftest((Path(__file__).parents[1] / "conftest.py").read_text("utf-8"))
+    pytester.makeconftest((Path(__file__).parents[1] / "no_skips.py").read_text("utf-8"))
     pytester.makepyfile(test_some=SKIPPING, test_module="import pytest\npytest.importorskip('no_such_module')\n")
     return pytester
 
