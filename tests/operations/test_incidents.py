@@ -1,0 +1,164 @@
+"""Incidents, resources and the roster: rules, permissions, and each change in the journal."""
+
+from datetime import timedelta
+
+import pytest
+
+from auth.permissions import Role
+from auth.principal import SYSTEM, Principal
+from foundation import journal
+from foundation.clock import ManualClock
+from foundation.database import Database
+from foundation.errors import Conflict, Forbidden, NotFound, UserError
+from foundation.identifiers import new_id
+from operations.duty import add_shift, duty_state
+from operations.incidents import (
+    Incident,
+    IncidentClass,
+    Level,
+    change_level,
+    close_incident,
+    find_incident,
+    list_incidents,
+    open_incident,
+)
+from operations.resources import add_resource, change_amount
+
+VILLAGE = Principal("person", "p", "联络员", Role.VILLAGE, "bizhai")
+
+
+def opened(database: Database, clock: ManualClock, principal: Principal = SYSTEM, **changes: object) -> Incident:
+    told: dict[str, object] = {
+        "title": "山洪",
+        "incident_class": IncidentClass.NATURAL,
+        "level": Level.III,
+        "site_id": "bizhai",
+        **changes,
+    }
+    with database.writing() as session:
+        return open_incident(session, clock, principal, **told)  # type: ignore[arg-type]
+
+
+def kinds(database: Database) -> list[str]:
+    with database.reading() as session:
+        return [
+            row.kind for row in reversed(journal.newest(session, 50, frozenset({"incidents", "resources", "duty"})))
+        ]
+
+
+def test_an_incident_is_numbered_within_its_year_and_placed_at_its_site(
+    any_township: Database, clock: ManualClock
+) -> None:
+    first, second = opened(any_township, clock), opened(any_township, clock)
+    assert (first.number, second.number) == ("2026-001", "2026-002")
+    assert (first.lat, first.lon) == (24.5, 98.9)
+
+
+def test_sending_an_incident_twice_is_once(any_township: Database, clock: ManualClock) -> None:
+    name = new_id()
+    assert opened(any_township, clock, id=name).id == opened(any_township, clock, id=name).id == name
+    assert kinds(any_township) == ["incident.opened"]
+
+
+def test_raising_lowering_and_closing_are_told(any_township: Database, clock: ManualClock) -> None:
+    incident = opened(any_township, clock)
+    for level in (Level.I, Level.II):
+        with any_township.writing() as session:
+            change_level(session, clock, SYSTEM, incident.id, level)
+    with any_township.writing() as session:
+        close_incident(session, clock, SYSTEM, incident.id)
+    assert kinds(any_township) == ["incident.opened", "incident.raised", "incident.lowered", "incident.closed"]
+
+
+def test_who_changes_what_they_did_not_see_is_shown_the_other_version(township: Database, clock: ManualClock) -> None:
+    incident = opened(township, clock)
+    with township.writing() as session:
+        change_level(session, clock, SYSTEM, incident.id, Level.II, seen_version=1)
+    with pytest.raises(Conflict) as conflict, township.writing() as session:
+        change_level(session, clock, SYSTEM, incident.id, Level.IV, seen_version=1)
+    assert conflict.value.detail["level"] == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"title": "  "}, "title_empty"),
+        ({"title": "x" * 121}, "title_long"),
+        ({"site_id": "nowhere"}, "site_unknown"),
+        ({"id": "x"}, "bad_id"),
+    ],
+)
+def test_a_wrong_incident_is_refused(
+    township: Database, clock: ManualClock, changes: dict[str, object], code: str
+) -> None:
+    with pytest.raises(UserError, match=code):
+        opened(township, clock, **changes)
+
+
+def test_an_incident_of_the_future_is_refused(township: Database, clock: ManualClock) -> None:
+    with pytest.raises(UserError, match="at_in_the_future"):
+        opened(township, clock, happened_at=clock.now() + timedelta(minutes=1))
+
+
+def test_a_village_takes_in_only_its_own_incidents(township: Database, clock: ManualClock) -> None:
+    incident = opened(township, clock, VILLAGE)
+    with pytest.raises(Forbidden):
+        opened(township, clock, VILLAGE, site_id="baida")
+    other = opened(township, clock, site_id="baida")
+    with pytest.raises(Forbidden), township.writing() as session:
+        change_level(session, clock, VILLAGE, other.id, Level.IV)
+    with township.writing() as session:
+        change_level(session, clock, VILLAGE, incident.id, Level.IV)
+
+
+def test_worst_and_open_come_first(township: Database, clock: ManualClock) -> None:
+    mild, bad, done = (
+        opened(township, clock, level=Level.IV),
+        opened(township, clock, level=Level.I),
+        opened(township, clock, level=Level.I),
+    )
+    with township.writing() as session:
+        close_incident(session, clock, SYSTEM, done.id)
+    with township.reading() as session:
+        assert [incident.id for incident in list_incidents(session, SYSTEM)] == [bad.id, mild.id, done.id]
+        with pytest.raises(NotFound):
+            find_incident(session, SYSTEM, new_id())
+
+
+def test_a_stock_is_changed_with_its_version(township: Database, clock: ManualClock) -> None:
+    with township.writing() as session:
+        tents = add_resource(
+            session, clock, SYSTEM, type="stock", zh="帐篷", en="Tents", site_id="bizhai", have=5, need=9, unit="顶"
+        )
+    with township.writing() as session:
+        change_amount(session, clock, SYSTEM, tents.id, have=4, seen_version=1)
+    with pytest.raises(Conflict), township.writing() as session:
+        change_amount(session, clock, SYSTEM, tents.id, have=3, seen_version=1)
+    with pytest.raises(UserError, match="bad_amount"), township.writing() as session:
+        change_amount(session, clock, SYSTEM, tents.id, have=float("nan"))
+    assert kinds(township) == ["resource.added", "resource.changed"]
+
+
+def test_the_roster_knows_who_is_on_duty_now_and_next(township: Database, clock: ManualClock) -> None:
+    now = clock.now()
+    with township.writing() as session:
+        add_shift(
+            session, clock, SYSTEM, starts=now, ends=now + timedelta(hours=8), leader=("杨", "1"), officer=("李", "2")
+        )
+        add_shift(
+            session,
+            clock,
+            SYSTEM,
+            starts=now + timedelta(hours=8),
+            ends=now + timedelta(hours=16),
+            leader=("段", "3"),
+            officer=("赵", "4"),
+        )
+    with township.reading() as session:
+        state = duty_state(session, now + timedelta(hours=7, minutes=59))
+        assert (state["shift"]["officer"]["name"], state["next"]["officer"]["name"]) == ("李", "赵")
+        assert duty_state(session, now + timedelta(hours=8))["shift"]["officer"]["name"] == "赵"
+    with pytest.raises(UserError, match="shift_overlaps"), township.writing() as session:
+        add_shift(
+            session, clock, SYSTEM, starts=now, ends=now + timedelta(hours=1), leader=("a", ""), officer=("b", "")
+        )

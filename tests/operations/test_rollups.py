@@ -1,0 +1,49 @@
+"""Roll-ups: minute and hour figures are right, also after late and corrected readings."""
+
+from sqlalchemy import select
+
+from foundation.clock import ManualClock, epoch_ms
+from foundation.database import Database
+from operations.readings import HOUR_MS, MINUTE_MS, by_hour, by_minute
+from operations.rollups import roll_up_due
+from operations.sensing import Sensing
+
+
+def minutes(database: Database) -> list[tuple[float, ...]]:
+    with database.reading() as session:
+        query = select(
+            by_minute.c.low, by_minute.c.mean, by_minute.c.high, by_minute.c.last, by_minute.c["count"]
+        ).order_by(by_minute.c.at)
+        return [tuple(row) for row in session.execute(query)]
+
+
+def take(sensing: Sensing, start: int, *values: tuple[int, float]) -> None:
+    sensing.take([{"sensor": "river-stage", "at": start + offset, "value": value} for offset, value in values])
+
+
+def roll_up(database: Database) -> int:
+    with database.writing() as session:
+        return roll_up_due(session)
+
+
+def test_a_minute_has_its_low_mean_high_last_and_count(
+    sensing: Sensing, any_township: Database, clock: ManualClock
+) -> None:
+    start = epoch_ms(clock.now()) // HOUR_MS * HOUR_MS - HOUR_MS
+    take(sensing, start, (0, 1.0), (10_000, 5.0), (50_000, 3.0), (MINUTE_MS, 7.0))
+    assert roll_up(any_township) == 1
+    assert minutes(any_township) == [(1.0, 3.0, 5.0, 3.0, 3), (7.0, 7.0, 7.0, 7.0, 1)]
+    with any_township.reading() as session:
+        assert session.execute(select(by_hour.c.mean, by_hour.c["count"])).one() == (4.0, 4)
+
+
+def test_a_late_reading_makes_its_minute_due_again(
+    sensing: Sensing, any_township: Database, clock: ManualClock
+) -> None:
+    start = epoch_ms(clock.now()) // HOUR_MS * HOUR_MS - HOUR_MS
+    take(sensing, start, (0, 1.0), (MINUTE_MS, 2.0))
+    roll_up(any_township)
+    assert roll_up(any_township) == 0
+    take(sensing, start, (30_000, 9.0))
+    assert roll_up(any_township) == 1
+    assert minutes(any_township) == [(1.0, 5.0, 9.0, 9.0, 2), (2.0, 2.0, 2.0, 2.0, 1)]

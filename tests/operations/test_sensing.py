@@ -1,0 +1,85 @@
+"""Taking in readings: each bad row is named, the good rest is kept, twice is once."""
+
+import math
+from typing import Any
+
+import pytest
+
+from auth.permissions import Role
+from auth.principal import Principal
+from foundation.clock import ManualClock, epoch_ms
+from foundation.database import Database
+from foundation.errors import UserError
+from operations import sensing as sensing_module
+from operations.readings import newest_of_all, recent
+from operations.sensing import Rejection, Sensing
+
+AT = "2026-08-19T17:59:00+08:00"
+
+
+def reading(**changes: Any) -> dict[str, Any]:
+    return {"sensor": "river-stage", "at": AT, "value": 3.5, **changes}
+
+
+@pytest.mark.parametrize(
+    ("row", "field", "code"),
+    [
+        (reading(sensor="nobody"), "sensor", "sensor_unknown"),
+        (reading(sensor=None), "sensor", "missing"),
+        (reading(value=math.nan), "value", "not_finite"),
+        (reading(value=math.inf), "value", "not_finite"),
+        (reading(value="3.5"), "value", "not_a_number"),
+        (reading(value=True), "value", "not_a_number"),
+        (reading(value=None), "value", "missing"),
+        (reading(unit="ft"), "unit", "wrong_unit"),
+        (reading(at="2027-01-01T00:00:00Z"), "at", "in_the_future"),
+        (reading(at="2026-08-19T17:59:00"), "at", "not_a_moment"),
+        (reading(at="yesterday"), "at", "not_a_moment"),
+        (reading(at=None), "at", "missing"),
+        (reading(at=-5), "at", "before_1970"),
+        ("text", "", "not_an_object"),
+    ],
+)
+def test_a_bad_row_is_named_and_the_good_rest_is_kept(sensing: Sensing, row: Any, field: str, code: str) -> None:
+    outcome = sensing.take([reading(at=AT.replace("17:59", "17:58")), row, reading()])
+    assert outcome.accepted == 2
+    assert [(each.index, each.field, each.code) for each in outcome.rejected] == [(1, field, code)]
+
+
+def test_a_repeated_reading_is_kept_once_with_its_newest_value(sensing: Sensing, any_township: Database) -> None:
+    sensing.take([reading()])
+    sensing.take([reading(value=3.6), reading(value=3.7)])
+    with any_township.reading() as session:
+        assert [value for _at, value in recent(session, 1, 10)] == [3.7]
+
+
+def test_a_late_reading_does_not_move_the_newest_back(
+    sensing: Sensing, any_township: Database, clock: ManualClock
+) -> None:
+    now = epoch_ms(clock.now())
+    sensing.take([reading(at=now, value=5.0)])
+    sensing.take([reading(at=now - 60_000, value=4.0)])
+    with any_township.reading() as session:
+        assert newest_of_all(session)[1].value == 5.0
+        assert [value for _at, value in recent(session, 1, 10)] == [4.0, 5.0]
+
+
+def test_a_reading_outside_what_the_sensor_can_measure_is_kept_and_marked(
+    sensing: Sensing, any_township: Database
+) -> None:
+    assert sensing.take([reading(value=99.0)]).accepted == 1
+    with any_township.reading() as session:
+        assert newest_of_all(session)[1].quality == sensing_module.SUSPECT
+
+
+def test_a_village_writes_only_its_own_sensors(sensing: Sensing) -> None:
+    village = Principal("person", "p", "联络员", Role.VILLAGE, "bizhai")
+    outcome = sensing.take([reading(), reading(sensor="gauge-rain")], village)
+    assert outcome.accepted == 1
+    assert outcome.rejected == [Rejection(1, "gauge-rain", "sensor", "sensor_forbidden")]
+
+
+def test_too_many_rows_at_once_are_refused_whole(sensing: Sensing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sensing_module, "MAX_BATCH", 2)
+    with pytest.raises(UserError, match="batch_too_large"):
+        sensing.take([reading()] * 3)
