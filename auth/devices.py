@@ -4,6 +4,7 @@ The pattern is the device authorization grant (RFC 8628). All of it is in the da
 """
 
 import hashlib
+import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import String, delete, func, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from auth.permissions import Role
@@ -21,7 +23,7 @@ from auth.throttle import Limit, Throttle, network_of
 from foundation import journal
 from foundation.clock import Clock, epoch_ms
 from foundation.database import Base, Database, UtcDateTime
-from foundation.errors import NotFound, TooMany, UserError
+from foundation.errors import NotFound, TooMany, Unavailable, UserError
 from foundation.identifiers import new_id
 
 PREFIX = "fhd_"
@@ -38,6 +40,8 @@ SEEN_EVERY = timedelta(minutes=1)
 """`last_seen_at` is written at most this often for a device."""
 GUESSES = Limit(free=10, first_s=5, longest_s=600)
 TOPIC = "auth"
+
+_LOG = logging.getLogger(__name__)
 
 PairingState = Literal["pending", "approved", "denied", "expired"]
 
@@ -140,29 +144,34 @@ class Devices:
             device.token_hash = _digest(token)
         return PairingAnswer("approved", token)
 
-    def approve(
-        self, session: Session, principal: Principal, user_code: str, name: str, site_id: str | None = None
-    ) -> Device:
-        """Let the screen that shows `user_code` in. Errors: Forbidden; TooMany; NotFound("pairing_unknown"), ("site_unknown"); UserError("bad_device_name")."""
+    def approve(self, principal: Principal, user_code: str, name: str, site_id: str | None = None) -> Device:
+        """Let the screen that shows `user_code` in.
+
+        Errors: Forbidden; TooMany; NotFound("pairing_unknown"), ("site_unknown"); UserError("bad_device_name").
+        """
         principal.require("wall.approve")
-        name = name.strip()
-        if not name or len(name) > NAME_LENGTH or not name.isprintable():
-            raise UserError("bad_device_name", limit=NAME_LENGTH)
-        if site_id is not None:
-            find_site(session, site_id)
-        pairing = self._pending(session, principal, user_code)
-        device = self._add(session, principal, name, site_id)
-        pairing.state, pairing.device_id = "approved", device.id
+        self._guess(principal)
+        with self._database.writing() as session:
+            pairing = self._pending(session, principal, user_code)
+            device = self._add(session, principal, name, site_id)
+            pairing.state, pairing.device_id = "approved", device.id
         return device
 
-    def deny(self, session: Session, principal: Principal, user_code: str) -> None:
+    def deny(self, principal: Principal, user_code: str) -> None:
         """Turn the screen that shows `user_code` away. Errors: Forbidden; TooMany; NotFound("pairing_unknown")."""
         principal.require("wall.approve")
-        pairing = self._pending(session, principal, user_code)
-        pairing.state = "denied"
-        journal.append(
-            session, self._clock, kind="device.denied", topic=TOPIC, subject=pairing.user_code, actor=principal.actor
-        )
+        self._guess(principal)
+        with self._database.writing() as session:
+            pairing = self._pending(session, principal, user_code)
+            pairing.state = "denied"
+            journal.append(
+                session,
+                self._clock,
+                kind="device.denied",
+                topic=TOPIC,
+                subject=pairing.user_code,
+                actor=principal.actor,
+            )
 
     def add(self, session: Session, principal: Principal, name: str, site_id: str | None = None) -> tuple[Device, str]:
         """A device without a pairing, and its token, for whoever sets up a screen from the command line."""
@@ -180,7 +189,11 @@ class Devices:
         if device is None or device.revoked_at is not None:
             raise refuse("device", "unknown" if device is None else "revoked", device=device.id if device else None)
         if device.last_seen_at is None or now - device.last_seen_at >= SEEN_EVERY:
-            self.seen(device.id)
+            try:
+                self.seen(device.id)
+            except (Unavailable, OperationalError):
+                # A full or busy disk must not darken the wall.
+                _LOG.warning("a device's presence could not be noted", extra={"device": device.id})
         return device_principal(device)
 
     def seen(self, device_id: str) -> None:
@@ -198,18 +211,16 @@ class Devices:
         device = session.get(Device, device_id)
         return device is not None and device.revoked_at is None
 
-    def revoke(self, session: Session, principal: Principal, device_id: str) -> None:
+    def revoke(self, principal: Principal, device_id: str) -> None:
         """Take the token away; the screen shows the pairing page again. Errors: Forbidden; NotFound("device_unknown")."""
         principal.require("wall.approve")
-        device = session.get(Device, device_id)
-        if device is None:
-            raise NotFound("device_unknown")
-        if device.revoked_at is None:
-            device.revoked_at = self._clock.now()
-            self._tell(session, principal, device, "device.revoked")
-
-    def announce_revoked(self, device_id: str) -> None:
-        """Tell the listeners, once the revocation is committed."""
+        with self._database.writing() as session:
+            device = session.get(Device, device_id)
+            if device is None:
+                raise NotFound("device_unknown")
+            if device.revoked_at is None:
+                device.revoked_at = self._clock.now()
+                self._tell(session, principal, device, "device.revoked")
         for listener in self._listeners:
             listener(device_id)
 
@@ -230,13 +241,16 @@ class Devices:
             return "pending", None
         return ("expired", None) if device.revoked_at is not None else ("approved", device)
 
-    def _pending(self, session: Session, principal: Principal, user_code: str) -> Pairing:
-        code = clean_code(user_code)
-        query = select(Pairing).where(
-            Pairing.user_code == code, Pairing.state == "pending", Pairing.expires_at > self._clock.now()
-        )
-        # RFC 8628 section 5.1: guesses at the user code are limited.
+    def _guess(self, principal: Principal) -> None:
+        """RFC 8628 section 5.1: guesses at the user code are limited. Not inside a transaction: the throttle has its own."""
         self._throttle.attempt("pairing", [(principal.id, GUESSES)])
+
+    def _pending(self, session: Session, principal: Principal, user_code: str) -> Pairing:
+        query = select(Pairing).where(
+            Pairing.user_code == clean_code(user_code),
+            Pairing.state == "pending",
+            Pairing.expires_at > self._clock.now(),
+        )
         pairing = session.execute(query).scalar_one_or_none()
         if pairing is None:
             raise NotFound("pairing_unknown")
@@ -244,6 +258,11 @@ class Devices:
         return pairing
 
     def _add(self, session: Session, principal: Principal, name: str, site_id: str | None) -> Device:
+        name = name.strip()
+        if not name or len(name) > NAME_LENGTH or not name.isprintable():
+            raise UserError("bad_device_name", limit=NAME_LENGTH)
+        if site_id is not None:
+            find_site(session, site_id)
         device = Device(
             id=new_id(),
             name=name,

@@ -26,7 +26,7 @@ from auth.tokens import ACCESS_S, AccessTokens
 from foundation import journal
 from foundation.clock import Clock
 from foundation.database import Base, Database, UtcDateTime
-from foundation.errors import Unauthenticated
+from foundation.errors import Unauthenticated, Unavailable
 from foundation.identifiers import new_id
 
 PREFIX = "fhr_"
@@ -120,7 +120,16 @@ class Logins:
         return self._opened(person, fresh_hash)
 
     def refresh(self, token: str) -> Tokens:
-        """New tokens for a refresh token, which is used up by it. Raises Unauthenticated; a token shown again ends its whole login."""
+        """New tokens for a refresh token, which is used up by it. Raises Unauthenticated; a token shown again ends its whole login.
+
+        While nothing can be written (full disk) the token is not used up and comes back itself: whoever is logged in must see what is wrong.
+        """
+        try:
+            return self._rotate(token)
+        except Unavailable:
+            return self._unrotated(token)
+
+    def _rotate(self, token: str) -> Tokens:
         shown = _digest(token)
         now = self._clock.now()
         problem: str | None = None
@@ -141,6 +150,19 @@ class Logins:
         if problem is not None:
             raise refuse("refresh", problem, login=row.login_id if row else None)
         return self._answer(principal, fresh, expires, now)
+
+    def _unrotated(self, token: str) -> Tokens:
+        now = self._clock.now()
+        with self._database.reading() as session:
+            row = session.get(RefreshToken, _digest(token))
+            login = session.get(Login, row.login_id) if row else None
+            person = session.get(Person, login.person_id) if login else None
+        if row is None or login is None or person is None:
+            raise refuse("refresh", "unknown")
+        problem = _problem(row, login, person, now) or ("used again" if row.used_at else None)
+        if problem is not None:
+            raise refuse("refresh", problem, login=login.id)
+        return self._answer(_principal(person, login), token, row.expires_at, now)
 
     def close(self, token: str) -> None:
         """Log out: the token's whole login is over. An unknown token is no error, since being logged out is what was wanted."""
