@@ -105,7 +105,7 @@ class Demultiplexer:
                         session.asking = False
                         self._asking.add(session)
             elif first < 4:
-                self._stun(bytes(view[at : at + size]), key, now)
+                self._stun(bytes(view[at : at + size]), key, port.local(row), now)
             elif 19 < first < 64:
                 session = by_address.get(key)
                 if session is None:
@@ -117,7 +117,7 @@ class Demultiplexer:
                 counters.drop("garbage")
         counters.bytes_in += octets
 
-    def _stun(self, data: bytes, key: bytes, now: float) -> None:
+    def _stun(self, data: bytes, key: bytes, local: bytes, now: float) -> None:
         """Answer an authentic binding request; anything else is dropped without an answer (no amplification, no oracle)."""
         if key not in self._by_address and not self._doorkeeper.admits(key[4:], now):
             self._counters.drop("stun_limited")
@@ -133,18 +133,19 @@ class Demultiplexer:
         if not request.authentic(session.password_bytes):
             self._counters.drop("stun_bad_integrity")
             return
+        source = session.source_towards(key, local)
         if request.controlled:
-            self._port.send_to(stun.role_conflict(request.transaction, session.password_bytes), key)
+            self._port.send_to(stun.role_conflict(request.transaction, session.password_bytes), key, source)
             return
         session.last_at = now
-        if session.reach(key, nominate=request.use_candidate):
+        if session.reach(key, local, source, nominate=request.use_candidate):
             for old in [address for address, other in self._by_address.items() if other is session]:
                 del self._by_address[old]
             self._by_address[key] = session
         answer = stun.binding_success(
             request.transaction, key[4:8], int.from_bytes(key[2:4], "big"), session.password_bytes
         )
-        self._port.send_to(answer, key)
+        self._port.send_to(answer, key, source)
 
     def _ask_again(self) -> None:
         """Send NACKs now, and again while something is missing."""

@@ -52,6 +52,7 @@ class Fan:
         "picture_delta",
         "seq_delta",
         "sinks",
+        "sourced",
         "ssrc",
         "timestamp_delta",
         "tl0_delta",
@@ -59,6 +60,8 @@ class Fan:
 
     def __init__(self, sinks: list[Slot]) -> None:
         self.sinks = sinks
+        # A peer that needs its source named has its own control message: rare (several interfaces), so it goes row by row.
+        self.sourced = any(slot.target.control for slot in sinks)
         self.handles = [slot.target.handle for slot in sinks]
         self.names = np.array([slot.target.name for slot in sinks], np.uint64)
         self.seq_delta = np.array([slot.seq_delta for slot in sinks], U16)[:, None]
@@ -133,7 +136,7 @@ class Fanout:
                     if rows > SEND_ROWS:
                         self._counters.drop("fan_too_wide", rows)
                         continue
-                if rows >= self._block_rows_min:
+                if rows >= self._block_rows_min and not fan.sourced:
                     self.fill_block(fan, part)
                 else:
                     self.fill_rows(fan, part)
@@ -198,10 +201,11 @@ class Fanout:
             self._counters.drop("srtp_protect")
             return
         self._row = row + 1
-        self._emit(slot.target.name, row)
-
-    def _emit(self, name: int, row: int) -> None:
-        _MESSAGE.pack_into(self._message_view, self._message * 64, name, 16, self._port.iov_base + 16 * row, 1, 0, 0)
+        target = slot.target
+        control = target.control
+        iov = self._port.iov_base + 16 * row
+        size = self._port.source_bytes if control else 0
+        _MESSAGE.pack_into(self._message_view, self._message * 64, target.name, 16, iov, 1, control, size)
         self._message += 1
 
     def fill_rows(self, fan: Fan, packets: list[Packet]) -> None:
@@ -215,6 +219,7 @@ class Fanout:
         pack_message = _MESSAGE.pack_into
         message_view = self._message_view
         iov_base = self._port.iov_base
+        source_bytes = self._port.source_bytes
         sent_time = self._sent_time
         row = self._row
         message = self._message
@@ -223,6 +228,8 @@ class Fanout:
             target = slot.target
             handle = target.handle
             name = target.name
+            control = target.control
+            control_bytes = source_bytes if control else 0
             seq_delta = slot.seq_delta
             timestamp_delta = slot.timestamp_delta
             kind = slot.payload_type
@@ -259,7 +266,7 @@ class Fanout:
                 if protect(handle, rows[row], lengths[row]):
                     self._counters.drop("srtp_protect")
                     continue
-                pack_message(message_view, message * 64, name, 16, iov_base + 16 * row, 1, 0, 0)
+                pack_message(message_view, message * 64, name, 16, iov_base + 16 * row, 1, control, control_bytes)
                 message += 1
                 row += 1
         self._row = row

@@ -62,7 +62,8 @@ class Session:
         self.password = secrets.token_hex(16)
         self.password_bytes = self.password.encode()
         self.key: bytes | None = None
-        self.nominated = False
+        self.local = b""
+        self._source = b""
         self.receiving: Direction | None = None
         self.receive_handle: object = None
         self.last_at = now
@@ -217,19 +218,21 @@ class Session:
 
     # The link
 
-    def reach(self, key: bytes, *, nominate: bool) -> bool:
-        """An authentic check came from `key`; returns whether packets go there from now on.
+    def source_towards(self, key: bytes, local: bytes) -> bytes:
+        """The source address that answers to `key` need (empty: the kernel's choice)."""
+        if self.key == key and self.local == local:
+            return self._source
+        return self._port.source_for(key, local)
 
-        The first one is learned, another only when the browser nominates it (USE-CANDIDATE).
+    def reach(self, key: bytes, local: bytes, source: bytes, *, nominate: bool) -> bool:
+        """An authentic check came from `key` to our address `local`; returns whether packets go that way from now on.
+
+        The first one is learned, another only when the browser nominates it (USE-CANDIDATE, RFC 8445 section 7.3.1.5).
         """
-        if self.key == key:
-            self.nominated = self.nominated or nominate
+        if (self.key == key and self.local == local) or (self.key is not None and not nominate):
             return False
-        if self.key is not None and not nominate:
-            return False
-        self.key = key
-        self.nominated = nominate
-        self._target.name = self._port.aim(self._destination, key)
+        self.key, self.local, self._source = key, local, source
+        self._target.name, self._target.control = self._port.aim(self._destination, key, source)
         for slot in self.slots.values():
             if slot.stream is not None:
                 slot.stream.fan = None
@@ -240,7 +243,7 @@ class Session:
 
     def _send_dtls(self, data: bytes) -> None:
         if self.key is not None:
-            self._port.send_to(data, self.key)
+            self._port.send_to(data, self.key, self._source)
 
     async def _shake_hands(self, dtls: DtlsEndpoint) -> None:
         try:
@@ -253,7 +256,7 @@ class Session:
             return
         self.receiving, self._sending = receiving, sending
         self.receive_handle = receiving.handle
-        self._target.handle = sending.handle
+        self._target.direction, self._target.handle = sending, sending.handle
         self.state = "connected"
         self.on_connected()
 
@@ -408,7 +411,7 @@ class Session:
             return
         secret = self._sending.protect_rtcp(data)
         if secret is not None:
-            self._port.send_to(secret, self.key)
+            self._port.send_to(secret, self.key, self._source)
 
     def ask_again(self, now: float) -> bool:
         """Send the NACKs that are due; returns whether anything is still missing."""

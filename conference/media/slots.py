@@ -3,6 +3,7 @@
 from collections import deque
 from typing import TYPE_CHECKING
 
+from conference.media.srtp import Direction
 from conference.media.wire import Packet
 
 if TYPE_CHECKING:
@@ -15,13 +16,18 @@ RTX_TIMES_KEPT = 1024
 
 
 class Target:
-    """Where a slot's packets go: the SRTP handle and the address of its session, filled in when the session is connected."""
+    """Where a slot's packets go: the SRTP context and the address of its session, filled in when the session is connected.
 
-    __slots__ = ("handle", "name")
+    `direction` keeps alive what `handle` points to for as long as any slot or fan refers to this target.
+    """
+
+    __slots__ = ("control", "direction", "handle", "name")
 
     def __init__(self) -> None:
+        self.direction: Direction | None = None
         self.handle: object = None
         self.name = 0
+        self.control = 0
 
 
 class Mapping:

@@ -37,7 +37,8 @@ def length_pointer(buffer: "np.ndarray[Any, Any]") -> Pointer:
 class Direction:
     """One SRTP context; sending or receiving.
 
-    `handle` is what the in-place calls want. RTCP is rare and goes through the public calls.
+    `handle` is what the in-place calls want; it is a bare pointer that does not keep the context alive: hold on to the Direction as long as
+    the handle is in use, or libsrtp reads freed memory. RTCP is rare and goes through the public calls.
     """
 
     __slots__ = ("handle", "session")
@@ -93,10 +94,11 @@ def self_test() -> None:
     lengths[0] = len(packet)
     row, length = pointer(buffer), length_pointer(lengths)
     expected = direction(key, profile, sending=True).session.protect(packet)
-    status = protect(direction(key, profile, sending=True).handle, row, length)
+    sender, receiver = direction(key, profile, sending=True), direction(key, profile, sending=False)
+    status = protect(sender.handle, row, length)
     if status != OK or bytes(buffer[: lengths[0]]) != expected:
         raise ProtocolError("srtp_self_test", step="protect")
-    status = unprotect(direction(key, profile, sending=False).handle, row, length)
+    status = unprotect(receiver.handle, row, length)
     if status != OK or bytes(buffer[: lengths[0]]) != packet:
         raise ProtocolError("srtp_self_test", step="unprotect")
 

@@ -1,7 +1,8 @@
 """The one UDP port: datagrams in by recvmmsg, out by sendmmsg with UDP_SEGMENT, through libc in cffi's ABI mode (no compiler).
 
 Hot path. Addresses are IPv4 `sockaddr_in`; the first eight bytes (family, port, address) name a peer. Where libc lacks the calls, or the
-kernel refuses UDP_SEGMENT, the same rows go through Python's socket one by one.
+kernel refuses UDP_SEGMENT, the same rows go through Python's socket one by one. A peer must see answers come from the address that it
+wrote to: where the kernel would choose another source (several interfaces), IP_PKTINFO names it.
 """
 
 import contextlib
@@ -34,6 +35,10 @@ _MSG_DONTWAIT = 0x40
 _SO_RCVBUFFORCE = 33
 _SO_SNDBUFFORCE = 32
 _CONTROL_BYTES = 24  # CMSG_SPACE(sizeof(uint16_t)) on 64-bit Linux
+_IP_PKTINFO = 8
+_SOURCE_BYTES = 32  # CMSG_SPACE(sizeof(struct in_pktinfo))
+_IN_CONTROL_BYTES = 64
+_PKTINFO = struct.Struct("=I4s4s")  # interface, local address, destination in the header
 
 MESSAGE = np.dtype(
     {
@@ -93,6 +98,7 @@ class UdpPort:
                 self.socket.setsockopt(socket.SOL_SOCKET, force, SOCKET_BUFFER_BYTES)
             except OSError:  # not root: clamped silently by rmem_max, wmem_max
                 self.socket.setsockopt(socket.SOL_SOCKET, plain, SOCKET_BUFFER_BYTES)
+        self.socket.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
         try:
             self.socket.bind((host, port))
         except OSError:
@@ -124,6 +130,13 @@ class UdpPort:
         self._in_messages["name_bytes"] = 16
         self._in_messages["iov"] = self._in_iov.ctypes.data + np.arange(RECEIVE_ROWS, dtype=np.uint64) * 16
         self._in_messages["iov_count"] = 1
+        self._in_controls = np.zeros((RECEIVE_ROWS, _IN_CONTROL_BYTES), np.uint8)
+        self._in_controls_view = self._in_controls.reshape(-1).data
+        self._in_messages["control"] = (
+            self._in_controls.ctypes.data + np.arange(RECEIVE_ROWS, dtype=np.uint64) * _IN_CONTROL_BYTES
+        )
+        self._in_control_sizes = self._in_messages["control_bytes"]
+        self._in_control_sizes[:] = _IN_CONTROL_BYTES
         self._in_message_sizes = self._in_messages["size"]
         self._in_pointer = _ffi.cast("void *", self._in_messages.ctypes.data)
 
@@ -146,6 +159,9 @@ class UdpPort:
         self._message_base: int = self.messages.ctypes.data
         self._names = np.zeros((DESTINATIONS_MAX, 16), np.uint8)
         self._names_base: int = self._names.ctypes.data
+        self._sources = np.zeros((DESTINATIONS_MAX, _SOURCE_BYTES), np.uint8)
+        self._sources_base: int = self._sources.ctypes.data
+        self._source_of = [b""] * DESTINATIONS_MAX
         self._free = list(range(DESTINATIONS_MAX - 1, -1, -1))
         controls = np.zeros((ROW_BYTES, _CONTROL_BYTES), np.uint8)
         for size in range(ROW_BYTES):
@@ -154,6 +170,7 @@ class UdpPort:
         self._controls = controls
         self.control_base: int = controls.ctypes.data
         self.control_bytes = _CONTROL_BYTES
+        self.source_bytes = _SOURCE_BYTES
 
     def _probe_segmentation(self) -> bool:
         """Whether the kernel takes UDP_SEGMENT on this socket."""
@@ -173,10 +190,34 @@ class UdpPort:
         """Give a destination back."""
         self._free.append(destination)
 
-    def aim(self, destination: int, key: bytes) -> int:
-        """Point a destination at an address (`address_key`); returns what a message's `name` must be."""
+    def aim(self, destination: int, key: bytes, source: bytes) -> tuple[int, int]:
+        """Point a destination at an address (`address_key`), from a source address (`source`; empty: the kernel's choice).
+
+        Returns what a message's `name` and `control` must be (control 0: none is needed).
+        """
         self._names[destination, :8] = np.frombuffer(key, np.uint8)
-        return self._names_base + 16 * destination
+        self._source_of[destination] = source
+        name = self._names_base + 16 * destination
+        if not source:
+            return name, 0
+        control = struct.pack("=Qii", 28, socket.IPPROTO_IP, _IP_PKTINFO) + _PKTINFO.pack(0, source, bytes(4))
+        self._sources[destination, : len(control)] = np.frombuffer(control, np.uint8)
+        return name, self._sources_base + _SOURCE_BYTES * destination
+
+    def source_for(self, key: bytes, local: bytes) -> bytes:
+        """What `aim` needs as source so that `key` sees `local`: empty when the kernel chooses that by itself."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(key_address(key))
+                natural = socket.inet_aton(probe.getsockname()[0])
+            except OSError:
+                return b""
+        return b"" if local in (natural, bytes(4)) else local
+
+    def local(self, row: int) -> bytes:
+        """The four bytes of the local address at which the datagram in `row` arrived."""
+        at = row * _IN_CONTROL_BYTES + 20
+        return bytes(self._in_controls_view[at : at + 4])
 
     def receive(self) -> int:
         """Read up to RECEIVE_ROWS datagrams into the rows; returns how many, 0 when the socket is empty."""
@@ -186,6 +227,7 @@ class UdpPort:
         if count <= 0:
             return 0
         self._in_sizes[:count] = self._in_message_sizes[:count]
+        self._in_control_sizes[:count] = _IN_CONTROL_BYTES
         return count
 
     def _receive_one_by_one(self) -> int:
@@ -193,24 +235,34 @@ class UdpPort:
         while count < RECEIVE_ROWS:
             at = count * ROW_BYTES
             try:
-                size, address = self.socket.recvfrom_into(self.in_view[at : at + ROW_BYTES - srtp.TRAILER_BYTES_MAX])
+                place = self.in_view[at : at + ROW_BYTES - srtp.TRAILER_BYTES_MAX]
+                size, extra, _, address = self.socket.recvmsg_into([place], _IN_CONTROL_BYTES)
             except (BlockingIOError, InterruptedError):
                 break
             except OSError:
                 continue
             self.in_sizes[count] = size
             self.in_names[count * 16 : count * 16 + 8] = address_key(*address)
+            for level, kind, value in extra:
+                if level == socket.IPPROTO_IP and kind == _IP_PKTINFO:
+                    self._in_controls_view[count * _IN_CONTROL_BYTES + 20 : count * _IN_CONTROL_BYTES + 24] = value[4:8]
             count += 1
         return count
 
-    def send_to(self, data: bytes, key: bytes) -> None:
-        """Send one datagram that is not in a row (STUN, DTLS, RTCP)."""
+    def send_to(self, data: "bytes | memoryview", key: bytes, source: bytes) -> bool:
+        """Send one datagram that is not in a row (STUN, DTLS, RTCP); returns whether the kernel took it."""
         try:
-            self.socket.sendto(data, key_address(key))
+            if source:
+                info = (socket.IPPROTO_IP, _IP_PKTINFO, _PKTINFO.pack(0, source, bytes(4)))
+                self.socket.sendmsg([data], [info], 0, key_address(key))
+            else:
+                self.socket.sendto(data, key_address(key))
+            return True
         except (BlockingIOError, InterruptedError):
             self._counters.drop("send_buffer_full")
         except OSError:
             self._counters.drop("send_failed")
+        return False
 
     def send(self, rows: int, count: int) -> int:
         """Send `count` messages that use the first `rows` rows; returns the datagrams handed to the kernel."""
@@ -251,18 +303,12 @@ class UdpPort:
         """Send the rows of one message with `sendto`; returns how many the kernel took."""
         message = self.messages[index]
         destination = (int(message["name"]) - self._names_base) // 16
-        address = key_address(self._names[destination, :8].tobytes())
+        key = self._names[destination, :8].tobytes()
         first = (int(message["iov"]) - self.iov_base) // 16
         sent = 0
         for row in range(first, first + int(message["iov_count"])):
             at = row * ROW_BYTES
-            try:
-                self.socket.sendto(self.view[at : at + self.sizes_view[row]], address)
-                sent += 1
-            except (BlockingIOError, InterruptedError):
-                self._counters.drop("send_buffer_full")
-            except OSError:
-                self._counters.drop("send_failed")
+            sent += self.send_to(self.view[at : at + self.sizes_view[row]], key, self._source_of[destination])
         return sent
 
     def kernel_drops(self) -> int:
