@@ -97,6 +97,6 @@ def _columns(
     times = pd.DatetimeIndex(frame["at"])
     if times.tz is None:
         raise ValueError("times without a time zone")
-    series = pd.Series(frame["value"].to_numpy(np.float64), index=times.tz_convert("UTC").as_unit("ms"))
+    series = pd.Series(frame["value"].to_numpy(np.float64), index=times.tz_convert(None).as_unit("ms").asi8)
     series = series[~series.index.duplicated(keep="last")].sort_index()
-    return series.index.tz_localize(None).to_numpy().astype(np.int64), series.to_numpy(np.float64)
+    return series.index.to_numpy(np.int64), series.to_numpy(np.float64)

@@ -1,0 +1,47 @@
+/** The desk's texts, numbers and times in the reader's language. */
+
+import { Words } from "../wall/words.js";
+
+/** Shapes of the levels, so that colour is never alone: the worse, the more corners point up. */
+const SHAPES = ["", "◆", "▲", "■", "●"];
+
+export class DeskWords extends Words {
+  /**
+   * @override
+   * @param {string} key
+   * @param {Record<string, string | number>} [values]
+   */
+  t(key, values = {}) {
+    const template = this.messages[`desk.${key}`] ?? key;
+    return template.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+  }
+
+  /**
+   * @override
+   * @param {string} key
+   */
+  has(key) {
+    return `desk.${key}` in this.messages;
+  }
+
+  /** @param {number} level */
+  shape(level) {
+    return SHAPES[level] ?? "";
+  }
+
+  /** @param {number} level */
+  level(level) {
+    return `${this.roman(level)} ${this.t(`level.${level}`)}`;
+  }
+
+  /** What is wrong, in words, from an API's problem. @param {import("./api.js").Problem} problem */
+  problem(problem) {
+    if (this.has(`problem.${problem.code}`)) return this.t(`problem.${problem.code}`);
+    return problem.title || this.t("problem.unknown", { status: problem.status });
+  }
+
+  /** An amount without idle zeros. @param {number} amount */
+  amount(amount) {
+    return String(Math.round(amount * 100) / 100);
+  }
+}

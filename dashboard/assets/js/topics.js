@@ -1,0 +1,29 @@
+/**
+ * The shapes of what the live feed carries (docs/feed-protocol.md); types only.
+ *
+ * @typedef {{zh: string, en: string}} Words
+ * @typedef {{id: string, code: string, name: Words, kind: string, lat: number | null, lon: number | null}} Site
+ * @typedef {{kind: "alert" | "guarantee" | "limit" | "design" | "check", value: number, name: Words}} Mark
+ * @typedef {[number, number]} Point epoch milliseconds, value
+ * @typedef {{id: string, name: Words, kind: string, site: string, lat: number | null, lon: number | null}} Station
+ * @typedef {{id: string, station: Station, quantity: string, name: Words, unit: string, decimals: number, normal: [number | null, number | null] | null,
+ *   marks: Mark[], period_s: number, source: Words, at: number | null, value: number | null, quality: number | null, recent: Point[]}} Sensor
+ * @typedef {{id: string, number: string, title: string, class: string, level: number, status: "open" | "closed", site: string | null, place: string,
+ *   lat: number | null, lon: number | null, at: number, opened_at: number, by: string}} Incident
+ * @typedef {{id: string, type: "stock" | "team" | "shelter", name: Words, site: string, have: number, need: number, unit: string, lat?: number | null,
+ *   lon?: number | null, contact?: string}} Resource
+ * @typedef {{name: string, phone: string}} Officer
+ * @typedef {{id: string, starts: number, ends: number, leader: Officer | null, officer: Officer | null}} Shift
+ * @typedef {{shift: Shift | null, next: Shift | null}} Duty
+ * @typedef {{participant: string, name: string, site: string | null, role: string, connected: boolean, since: number}} Presence
+ * @typedef {{id: string, title: string, incident: string | null, open: boolean, since: number, expected: string[], present: Presence[]}} Room
+ * @typedef {{state: string, since?: number, reason?: string}} Part
+ * @typedef {{mode: "peace" | "exercise" | "war", exercise: string | null, township: Words, database: string, worker: Part, media: Part, ingest: Part,
+ *   county?: Part}} System
+ * @typedef {{id: number, at: number, kind: string, topic: string, subject: string, site: string | null, actor: string, summary: Words, state: any}} JournalEvent
+ * @typedef {{sites: Record<string, Site>, readings: Record<string, Sensor>, incidents: Record<string, Incident>, resources: Record<string, Resource>,
+ *   duty: Duty, rooms: Record<string, Room>, journal: JournalEvent[], system: System | null}} Topics
+ * @typedef {keyof Topics} TopicName
+ * @typedef {{now: number, readings: Record<string, [number, number, number][]>, system: System}} Tick
+ */
+export {};

@@ -1,0 +1,47 @@
+/** The duty scene's shift: who leads, who answers, until when, who comes next. */
+
+import { h, write } from "./dom.js";
+import { Panel } from "./tile.js";
+
+/**
+ * @typedef {import("./context.js").Moment} Moment
+ * @typedef {import("../topics.js").Shift} Shift
+ */
+
+export class DutyPanel {
+  /**
+   * @param {HTMLElement} box
+   * @param {import("./words.js").Words} words
+   * @param {"shift" | "next"} which
+   */
+  constructor(box, words, which) {
+    this.which = which;
+    this.panel = new Panel(which === "shift" ? "duty" : "duty-next", words.t(`duty.${which}`), `.panel-duty.${which}`);
+    this.people = ["leader", "officer"].map((role) => {
+      const name = h("span.person-name");
+      const phone = h("span.person-phone");
+      return { role, name, phone, node: h("div.person", {}, h("span.label", {}, words.t(`duty.${role}`)), name, phone) };
+    });
+    this.times = h("div.shift-times");
+    this.panel.body.append(...this.people.map(({ node }) => node), this.times);
+    box.append(this.panel.node);
+  }
+
+  /** @param {Moment} moment */
+  draw({ words, model, now, link, heardAt }) {
+    const shift = model.topics.duty[this.which];
+    this.panel.show(words, { value: shift?.officer?.name ?? "", at: heardAt, state: link, now });
+    this.panel.sayEmpty(shift === null ? words.t(`duty.empty.${this.which}`) : null);
+    if (shift === null) return;
+    for (const { role, name, phone } of this.people) {
+      const person = role === "leader" ? shift.leader : shift.officer;
+      write(name, person?.name || words.t("duty.nobody"));
+      write(phone, person?.phone ?? "");
+    }
+    if (now === null) return;
+    const edge = this.which === "shift" ? shift.ends : shift.starts;
+    const span = words.span(Math.abs(edge - now));
+    const state = this.which === "shift" ? (edge >= now ? "until" : "overdue") : "from";
+    write(this.times, words.t(`duty.${state}`, { from: words.moment(shift.starts, now), to: words.moment(shift.ends, now), span }));
+  }
+}

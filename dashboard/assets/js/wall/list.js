@@ -1,0 +1,91 @@
+/** A list that shows whole rows only: as many as its box holds, the others on further pages. */
+
+import { put } from "./dom.js";
+
+/**
+ * @template T
+ * @typedef {{node: HTMLElement, show: (item: T, seen: boolean) => void}} Row
+ */
+
+/** How long a page of a list stays, when not all rows fit. */
+const PAGE_MS = 8000;
+
+/** @template T */
+export class RowList {
+  /** @type {Map<string, Row<T>>} */
+  #rows = new Map();
+  #capacity = 1;
+  #order = "";
+  /** Rows that exist but are on other pages. */
+  hiddenRows = 0;
+  page = 1;
+  pages = 1;
+
+  /**
+   * @param {HTMLElement} box holds the rows; its height decides how many are seen
+   * @param {(id: string) => Row<T>} make
+   * @param {{paged?: boolean, columns?: number}} [options] paged: all rows come round; otherwise only the first ones are seen
+   */
+  constructor(box, make, options = {}) {
+    this.box = box;
+    this.make = make;
+    this.paged = options.paged ?? false;
+    this.columns = options.columns ?? 1;
+    box.classList.add("rows");
+    put(box, "style", this.columns > 1 ? `--columns:${this.columns}` : null);
+    new ResizeObserver(() => this.#measure()).observe(box);
+  }
+
+  /**
+   * Show these items in this order. Every row is kept current, seen or not.
+   *
+   * @param {[string, T][]} items
+   * @param {number} clock milliseconds that only grow, for turning pages
+   */
+  show(items, clock) {
+    const wanted = items.map(([id]) => id);
+    const order = wanted.join("\n");
+    if (order !== this.#order) this.#arrange(wanted, order);
+    this.pages = Math.max(1, Math.ceil(items.length / this.#capacity));
+    const index = this.paged ? Math.floor(clock / PAGE_MS) % this.pages : 0;
+    this.page = index + 1;
+    const from = index * this.#capacity;
+    this.hiddenRows = Math.max(0, items.length - this.#capacity);
+    items.forEach(([id, item], place) => {
+      const row = this.#rows.get(id);
+      if (row === undefined) return;
+      const seen = place >= from && place < from + this.#capacity;
+      put(row.node, "hidden", !seen);
+      row.show(item, seen);
+    });
+  }
+
+  /** @param {string[]} wanted @param {string} order */
+  #arrange(wanted, order) {
+    this.#order = order;
+    const keep = new Set(wanted);
+    for (const [id, row] of this.#rows) {
+      if (keep.has(id)) continue;
+      row.node.remove();
+      this.#rows.delete(id);
+    }
+    wanted.forEach((id, index) => {
+      let row = this.#rows.get(id);
+      if (row === undefined) {
+        row = this.make(id);
+        this.#rows.set(id, row);
+      }
+      if (this.box.children[index] !== row.node) this.box.insertBefore(row.node, this.box.children[index] ?? null);
+    });
+    this.#measure();
+  }
+
+  #measure() {
+    const sample = [...this.#rows.values()].find((row) => !row.node.hidden)?.node;
+    const height = this.box.clientHeight;
+    // A hidden scene has no height: what was measured last holds.
+    if (sample === undefined || height === 0 || sample.offsetHeight === 0) return;
+    const gap = parseFloat(getComputedStyle(this.box).rowGap) || 0;
+    this.#capacity = Math.max(1, Math.floor((height + gap + 1) / (sample.offsetHeight + gap))) * this.columns;
+  }
+}

@@ -1,0 +1,135 @@
+/** What the wall knows: the topics' snapshots, kept current by events and ticks; no page, no clock. */
+
+/**
+ * @typedef {import("../topics.js").Topics} Topics
+ * @typedef {import("../topics.js").Sensor} Sensor
+ * @typedef {import("../topics.js").JournalEvent} JournalEvent
+ * @typedef {import("../topics.js").Tick} Tick
+ * @typedef {import("../topics.js").Incident} Incident
+ */
+
+const RECENT = 120;
+const JOURNAL = 40;
+/** Topics whose state is one object; the others are tables by id. */
+const WHOLE = new Set(["duty", "system"]);
+const TABLES = new Set(["sites", "incidents", "resources", "rooms"]);
+
+/** Level Ⅱ and worse takes the screen. */
+const GRAVE = 2;
+
+export class Model {
+  /** @type {Topics} */
+  topics = { sites: {}, readings: {}, incidents: {}, resources: {}, duty: { shift: null, next: null }, rooms: {}, journal: [], system: null };
+  /** Whether a whole snapshot ever came. */
+  known = false;
+  /** Grows with every change but readings: views that draw rarely look at it. */
+  revision = 0;
+
+  /**
+   * Take over a snapshot; topics that are absent or null stay as they are.
+   *
+   * @param {Record<string, any>} snapshot
+   * @returns {Incident[]} grave incidents that were not grave or not known before, newest last; none at the first snapshot
+   */
+  replace(snapshot) {
+    const before = this.known ? this.topics.incidents : null;
+    for (const [topic, state] of Object.entries(snapshot)) {
+      if (state !== null && topic in this.topics) Object.assign(this.topics, { [topic]: state });
+    }
+    for (const event of this.topics.journal) event.state = null;
+    if ("incidents" in snapshot) this.known = true;
+    this.revision += 1;
+    if (before === null) return [];
+    return this.openIncidents().filter((now) => grave(now, before[now.id])).reverse();
+  }
+
+  /**
+   * Apply one event of the journal.
+   *
+   * @param {JournalEvent} event
+   * @returns {Incident | null} the incident that it opened as, or raised to, level Ⅰ or Ⅱ
+   */
+  apply(event) {
+    const { topic, subject, state } = event;
+    /** @type {Incident | null} */
+    let risen = null;
+    if (WHOLE.has(topic)) {
+      if (state) Object.assign(this.topics, { [topic]: { ...this.topics[/** @type {"duty"} */ (topic)], ...state } });
+    } else if (TABLES.has(topic)) {
+      const table = /** @type {Record<string, any>} */ (this.topics[/** @type {"sites"} */ (topic)]);
+      if (topic === "incidents" && state && grave(state, table[subject])) risen = state;
+      if (state === null) delete table[subject];
+      else table[subject] = state;
+    } else if (topic === "readings" && state !== null && typeof state === "object") {
+      const known = this.topics.readings[subject];
+      this.topics.readings[subject] = { ...state, recent: known?.recent ?? state.recent ?? [], at: known?.at ?? state.at ?? null, value: known?.value ?? state.value ?? null };
+    }
+    // The journal is for reading: a state kept in forty rows would only hold memory.
+    this.topics.journal = [{ ...event, state: null }, ...this.topics.journal].slice(0, JOURNAL);
+    this.revision += 1;
+    return risen;
+  }
+
+  /**
+   * Take in a second's readings.
+   *
+   * @param {Tick} tick
+   * @returns {boolean} whether a sensor was among them that the snapshot did not know
+   */
+  tick(tick) {
+    let unknown = false;
+    for (const [id, points] of Object.entries(tick.readings ?? {})) {
+      const sensor = this.topics.readings[id];
+      if (sensor === undefined) unknown = true;
+      else for (const [at, value, quality] of points) take(sensor, at, value, quality);
+    }
+    if (JSON.stringify(tick.system) !== JSON.stringify(this.topics.system)) {
+      this.topics.system = tick.system;
+      this.revision += 1;
+    }
+    return unknown;
+  }
+
+  /** Open incidents, worst first, then newest first. */
+  openIncidents() {
+    return Object.values(this.topics.incidents)
+      .filter((incident) => incident.status === "open")
+      .sort((a, b) => a.level - b.level || b.opened_at - a.opened_at);
+  }
+
+  /** @param {string | null | undefined} id */
+  site(id) {
+    return id ? this.topics.sites[id] : undefined;
+  }
+}
+
+/**
+ * @param {Incident} now
+ * @param {Incident | undefined} before
+ */
+function grave(now, before) {
+  if (now.status !== "open" || now.level > GRAVE) return false;
+  return before === undefined || before.status !== "open" || before.level > now.level;
+}
+
+/**
+ * @param {Sensor} sensor
+ * @param {number} at
+ * @param {number} value
+ * @param {number} quality
+ */
+function take(sensor, at, value, quality) {
+  const { recent } = sensor;
+  let index = recent.length;
+  // Late and repeated readings are normal: each goes to its place in time, the last word about a moment holds.
+  while (index > 0 && /** @type {[number, number]} */ (recent[index - 1])[0] > at) index -= 1;
+  const neighbour = recent[index - 1];
+  if (neighbour !== undefined && neighbour[0] === at) neighbour[1] = value;
+  else recent.splice(index, 0, [at, value]);
+  if (recent.length > RECENT) recent.shift();
+  if (sensor.at === null || at >= sensor.at) {
+    sensor.at = at;
+    sensor.value = value;
+    sensor.quality = quality;
+  }
+}

@@ -1,0 +1,102 @@
+/** Stocks, teams and shelters: what is there against what is needed, the worst shortage first. */
+
+import { h, put, write } from "./dom.js";
+import { RowList } from "./list.js";
+import { Panel, stamp } from "./tile.js";
+
+/**
+ * @typedef {import("./context.js").Moment} Moment
+ * @typedef {import("../topics.js").Resource} Resource
+ */
+
+/** Shares of the need below which a shortage is marked. */
+const SHORT = 1;
+const SEVERE = 0.5;
+
+/** @param {Resource} resource */
+function covered(resource) {
+  return resource.need > 0 ? resource.have / resource.need : Infinity;
+}
+
+/** @param {Resource} resource @returns {0 | 2 | 3} */
+export function shortage(resource) {
+  const share = covered(resource);
+  if (share >= SHORT) return 0;
+  return share < SEVERE ? 2 : 3;
+}
+
+/** @param {Resource[]} resources */
+export function shortFirst(resources) {
+  return [...resources].sort((a, b) => Math.min(1, covered(a)) - Math.min(1, covered(b)) || a.id.localeCompare(b.id));
+}
+
+export class ResourcesPanel {
+  /** @type {Moment | null} */
+  #moment = null;
+
+  /**
+   * @param {HTMLElement} box
+   * @param {import("./words.js").Words} words
+   * @param {{tile: string, title: string, type: Resource["type"] | null, long: boolean}} options type null: all of them; long: with site and contact
+   */
+  constructor(box, words, options) {
+    this.options = options;
+    this.panel = new Panel(options.tile, words.t(options.title), options.long ? ".panel-resources.long" : ".panel-resources");
+    box.append(this.panel.node);
+    this.list = new RowList(this.panel.body, (id) => this.#row(id), { paged: true });
+  }
+
+  /** @param {Moment} moment */
+  draw(moment) {
+    this.#moment = moment;
+    const { words, model, now, link, heardAt } = moment;
+    const all = Object.values(model.topics.resources).filter(({ type }) => this.options.type === null || type === this.options.type);
+    const short = all.filter((resource) => shortage(resource) > 0).length;
+    this.panel.show(words, { value: short, at: heardAt, state: link, now });
+    this.panel.sayEmpty(all.length === 0 ? words.t("resources.empty") : null);
+    this.list.show(shortFirst(all).map((resource) => [resource.id, resource]), moment.clock);
+    const pages = this.list.pages > 1 ? words.t("page", { page: this.list.page, pages: this.list.pages }) : "";
+    write(this.panel.note, [short > 0 ? words.t("resources.short", { n: short }) : all.length > 0 ? words.t("resources.enough") : "", pages].filter(Boolean).join(" · "));
+  }
+
+  /** @param {string} id */
+  #row(id) {
+    const name = h("span.res-name");
+    const fill = h("span.bar-fill");
+    const need = h("span.bar-need");
+    const have = h("span.value");
+    const of = h("span.of");
+    const missing = h("span.missing");
+    const detail = h("span.res-detail");
+    const node = h("div.row.res", {}, name, h("span.bar-box", {}, fill, need), h("span.res-value", {}, have, of), missing, ...(this.options.long ? [detail] : []));
+    /** @param {Resource} resource */
+    const show = (resource) => {
+      const moment = this.#moment;
+      if (moment === null) return;
+      const { words, model, link, heardAt } = moment;
+      const level = shortage(resource);
+      if (this.options.long) put(node, "data-tile", `${resource.type}:${id}`);
+      stamp(node, { value: resource.have, at: heardAt, state: link, risk: level });
+      const end = Math.max(resource.have, resource.need, 1e-9);
+      put(fill, "style", `width:${((resource.have / end) * 100).toFixed(1)}%`);
+      put(need, "style", `left:${((resource.need / end) * 100).toFixed(1)}%`);
+      put(need, "hidden", resource.need <= 0);
+      write(name, words.name(resource.name));
+      write(have, words.number(resource.have, 0));
+      write(of, resource.need > 0 ? `/${words.number(resource.need, 0)} ${unit(words, resource.unit)}` : unit(words, resource.unit));
+      write(missing, level === 0 ? "" : words.t("resources.missing", { n: words.number(resource.need - resource.have, 0) }));
+      write(detail, [words.name(model.site(resource.site)?.name), resource.contact ?? ""].filter(Boolean).join(" · "));
+    };
+    return { node, show };
+  }
+}
+
+/**
+ * Units are kept as the township writes them; those that the catalogue knows are translated.
+ *
+ * @param {import("./words.js").Words} words
+ * @param {string} name
+ */
+export function unit(words, name) {
+  return words.has(`unit.${name}`) ? words.t(`unit.${name}`) : name;
+}

@@ -1,0 +1,106 @@
+/** Consultation: who is in the room, who is missing and since when. */
+
+import { h, put, write } from "./dom.js";
+import { RowList } from "./list.js";
+import { Panel, stamp } from "./tile.js";
+
+/**
+ * @typedef {import("./context.js").Moment} Moment
+ * @typedef {import("../topics.js").Room} Room
+ * @typedef {{site: string, name: string, state: "present" | "broken" | "missing", since: number | null, people: number}} Seat
+ */
+
+/** @param {import("./model.js").Model} model open rooms, the newest first */
+export function openRooms(model) {
+  return Object.values(model.topics.rooms).filter(({ open }) => open).sort((a, b) => b.since - a.since);
+}
+
+/**
+ * The seats of a room: expected sites, missing ones first, then whoever else came.
+ *
+ * @param {Moment} moment
+ * @param {Room} room
+ * @returns {Seat[]}
+ */
+export function seats({ model, words }, room) {
+  const sites = new Set([...room.expected, ...room.present.flatMap(({ site }) => (site ? [site] : []))]);
+  /** @type {Seat[]} */
+  const result = [...sites].map((site) => {
+    const people = room.present.filter((presence) => presence.site === site);
+    const connected = people.filter((presence) => presence.connected);
+    const state = connected.length > 0 ? "present" : people.length > 0 ? "broken" : "missing";
+    const since = people.length > 0 ? Math.min(...(connected.length > 0 ? connected : people).map((presence) => presence.since)) : room.since;
+    return { site, name: words.name(model.site(site)?.name) || site, state, since, people: connected.length };
+  });
+  for (const guest of room.present.filter(({ site }) => !site)) {
+    result.push({ site: guest.participant, name: guest.name, state: guest.connected ? "present" : "broken", since: guest.since, people: 1 });
+  }
+  const order = { missing: 0, broken: 1, present: 2 };
+  return result.sort((a, b) => order[a.state] - order[b.state] || a.site.localeCompare(b.site));
+}
+
+export class RoomPanel {
+  /** @type {Moment | null} */
+  #moment = null;
+
+  /**
+   * @param {HTMLElement} box
+   * @param {import("./words.js").Words} words
+   * @param {{tile: string, columns: number, rank: number, long: boolean}} options rank: 0 is the newest open room
+   */
+  constructor(box, words, options) {
+    this.options = options;
+    this.panel = new Panel(options.tile, words.t("rooms.title"), options.long ? ".panel-room.long" : ".panel-room");
+    this.count = h("div.room-count", {}, h("span.value"), h("span.of"));
+    this.what = h("span.room-title");
+    this.seats = h("div.seats");
+    this.panel.body.append(h("div.room-head", {}, this.count, this.what), this.seats);
+    box.append(this.panel.node);
+    this.list = new RowList(this.seats, () => this.#seat(), { paged: true, columns: options.columns });
+  }
+
+  /** @param {Moment} moment */
+  draw(moment) {
+    this.#moment = moment;
+    const { words, model, now, link, heardAt } = moment;
+    const room = openRooms(model)[this.options.rank];
+    put(this.panel.node, "data-room", room?.id);
+    if (room === undefined) {
+      this.panel.show(words, { value: 0, at: heardAt, state: link, now });
+      write(this.panel.note, "");
+      this.panel.sayEmpty(words.t("rooms.empty"));
+      if (this.options.rank > 0) put(this.panel.node, "hidden", true);
+      return;
+    }
+    put(this.panel.node, "hidden", null);
+    this.panel.sayEmpty(null);
+    const list = seats(moment, room);
+    const present = list.filter(({ state }) => state === "present").length;
+    this.panel.show(words, { value: present, at: heardAt, state: link, now });
+    write(/** @type {Node} */ (this.count.firstChild), String(present));
+    write(/** @type {Node} */ (this.count.lastChild), `/${list.length}`);
+    write(this.what, room.title);
+    const missing = list.length - present;
+    write(this.panel.note, missing > 0 ? words.t("rooms.absent", { n: missing }) : words.t("rooms.complete"));
+    this.list.show(list.map((seat) => [seat.site, seat]), moment.clock);
+  }
+
+  #seat() {
+    const shape = h("span.seat-shape", { "aria-hidden": "true" });
+    const name = h("span.seat-name");
+    const since = h("span.seat-since");
+    const node = h("div.row.seat", {}, shape, name, since);
+    /** @param {Seat} seat */
+    const show = (seat) => {
+      const moment = this.#moment;
+      if (moment === null) return;
+      const { words, now, link } = moment;
+      put(node, "data-presence", seat.state);
+      stamp(node, { value: seat.state, at: seat.since, state: link });
+      write(name, seat.name);
+      const ms = now === null || seat.since === null ? 0 : now - seat.since;
+      write(since, words.t(`rooms.${seat.state}`, { span: words.span(ms) }));
+    };
+    return { node, show };
+  }
+}

@@ -1,0 +1,77 @@
+/** The sensors scene: every sensor as one row, in groups by what it tells about, the abnormal first. */
+
+import { h, put, write } from "./dom.js";
+import { RowList } from "./list.js";
+import { GROUPS, arrow, inOrder } from "./sensors.js";
+import { Spark } from "./spark.js";
+import { AgeMark, Panel, badge, showLevel, stamp } from "./tile.js";
+
+/**
+ * @typedef {import("./context.js").Moment} Moment
+ * @typedef {import("./sensors.js").Sensed} Sensed
+ */
+
+export class SensorGrid {
+  /** @type {Moment | null} */
+  #moment = null;
+
+  /** @param {(group: string) => HTMLElement} boxOf @param {import("./words.js").Words} words */
+  constructor(boxOf, words) {
+    this.groups = Object.entries(GROUPS).map(([name, kinds]) => {
+      const panel = new Panel(`sensors:${name}`, words.t(`group.${name}`), ".panel-sensors");
+      boxOf(name).append(panel.node);
+      return { name, kinds, panel, list: new RowList(panel.body, (id) => this.#row(id), { paged: true }) };
+    });
+  }
+
+  /** @param {Moment} moment @param {Sensed[]} sensed */
+  draw(moment, sensed) {
+    this.#moment = moment;
+    const { words, now, link } = moment;
+    for (const { kinds, panel, list } of this.groups) {
+      const rows = inOrder(sensed.filter(({ sensor }) => kinds.includes(sensor.station.kind)));
+      const abnormal = rows.filter(({ judgement }) => judgement.level > 0).length;
+      const newest = rows.reduce((at, { sensor }) => Math.max(at, sensor.at ?? 0), 0) || null;
+      const states = rows.map(({ state }) => state);
+      const state = rows.length === 0 ? link : states.includes("fresh") ? "fresh" : states.includes("late") ? "late" : "lost";
+      panel.show(words, { value: abnormal, at: newest, state, now });
+      panel.sayEmpty(rows.length === 0 ? words.t("sensors.empty") : null);
+      put(panel.node, "style", `flex-grow:${Math.max(2, rows.length + 1)}`);
+      list.show(rows.map((row) => [row.sensor.id, row]), moment.clock);
+      const sources = [...new Set(rows.map(({ sensor }) => words.name(sensor.source)).filter(Boolean))];
+      const pages = list.pages > 1 ? words.t("page", { page: list.page, pages: list.pages }) : "";
+      write(panel.note, [abnormal > 0 ? words.t("sensors.abnormal", { n: abnormal }) : "", sources[0] ?? "", pages].filter(Boolean).join(" · "));
+    }
+  }
+
+  /** @param {string} id */
+  #row(id) {
+    const level = badge();
+    const name = h("span.sensor-name");
+    const quantity = h("span.quantity");
+    const spark = new Spark();
+    const value = h("span.value");
+    const unit = h("span.unit");
+    const direction = h("span.arrow");
+    const mark = new AgeMark();
+    const node = h("div.row.sensor", { "data-tile": `sensor:${id}` }, h("span.sensor-head", {}, level, name, quantity), spark.node,
+      h("span.sensor-value", {}, value, unit, direction), mark.node);
+    /** @param {Sensed} sensed @param {boolean} seen */
+    const show = (sensed, seen) => {
+      const moment = this.#moment;
+      if (moment === null) return;
+      const { words, now } = moment;
+      const { sensor, state, judgement } = sensed;
+      stamp(node, { value: sensor.value, at: sensor.at, state, risk: judgement.level });
+      showLevel(level, words, judgement.level);
+      write(name, words.name(sensor.station.name));
+      write(quantity, words.name(sensor.name));
+      write(value, words.number(sensor.value, sensor.decimals));
+      write(unit, sensor.unit);
+      write(direction, arrow(sensed.trend));
+      mark.show(words, state, sensor.at === null || now === null ? null : now - sensor.at);
+      if (seen && moment.scene === "sensors") spark.show(sensor, judgement.mark?.value ?? sensed.next?.mark.value ?? null);
+    };
+    return { node, show };
+  }
+}

@@ -1,0 +1,76 @@
+/** What the sensors mean at this moment, worked out once for all views. */
+
+import { readingState } from "../staleness.js";
+import { judge, nextMark, trend } from "./risk.js";
+
+/**
+ * @typedef {import("../topics.js").Sensor} Sensor
+ * @typedef {{sensor: Sensor, state: import("../staleness.js").State, judgement: import("./risk.js").Judgement, trend: import("./risk.js").Trend,
+ *   next: ReturnType<typeof nextMark>}} Sensed
+ */
+
+/** Groups of the sensors scene, by what they tell about. */
+export const GROUPS = Object.freeze({
+  river: ["river"], reservoir: ["reservoir"], rain: ["rain"], weather: ["weather"], ground: ["soil", "slope"],
+});
+
+/**
+ * Every sensor with its state, level and trend.
+ *
+ * @param {import("./model.js").Model} model
+ * @param {number | null} now
+ * @returns {Sensed[]} in the order of the snapshot
+ */
+export function sense(model, now) {
+  return Object.values(model.topics.readings).map((sensor) => {
+    const state = readingState(now, sensor.at, sensor.period_s);
+    const going = trend(sensor.recent, sensor.decimals);
+    return { sensor, state, judgement: judge(sensor, state), trend: going, next: nextMark(sensor, going) };
+  });
+}
+
+/**
+ * Worst first; equals stay in the order of station names, so that rows do not jump.
+ *
+ * @param {Sensed[]} sensed
+ */
+export function inOrder(sensed) {
+  return [...sensed].sort((a, b) => (a.judgement.level || 9) - (b.judgement.level || 9)
+    || a.sensor.station.id.localeCompare(b.sensor.station.id) || a.sensor.id.localeCompare(b.sensor.id));
+}
+
+/**
+ * The river and reservoir gauges that a township watches, worst first: water levels where there are any, otherwise flows.
+ *
+ * @param {Sensed[]} sensed
+ */
+export function waters(sensed) {
+  const wet = sensed.filter(({ sensor }) => sensor.station.kind === "river" || sensor.station.kind === "reservoir");
+  const judged = wet.filter(({ sensor }) => sensor.marks.length > 0);
+  return inOrder(judged.length > 0 ? judged : wet);
+}
+
+/**
+ * One short line about what a sensor means: beyond a mark, on the way to one, silent, or going up or down.
+ *
+ * @param {import("./words.js").Words} words
+ * @param {Sensed} sensed
+ * @returns {{text: string, kind: "bad" | "soon" | "plain"}}
+ */
+export function meaning(words, { sensor, judgement, trend: going, next }) {
+  if (judgement.reason === "lost") return { text: words.t("act.lost"), kind: "bad" };
+  if (judgement.reason === "mark" && judgement.mark !== null) {
+    const over = words.number(judgement.over, sensor.decimals);
+    return { text: words.t("over", { mark: words.name(judgement.mark.name), over, unit: sensor.unit }), kind: "bad" };
+  }
+  if (judgement.reason === "range") return { text: words.t("act.range"), kind: "bad" };
+  if (judgement.reason === "suspect") return { text: words.t("act.suspect"), kind: "soon" };
+  if (next?.inMs != null) return { text: words.t("reaches", { mark: words.name(next.mark.name), span: words.span(next.inMs) }), kind: "soon" };
+  if (next) return { text: words.t("below", { mark: words.name(next.mark.name), distance: words.number(next.distance, sensor.decimals), unit: sensor.unit }), kind: "plain" };
+  return { text: words.t(`trend.${going.direction}`), kind: "plain" };
+}
+
+/** @param {import("./risk.js").Trend} going */
+export function arrow(going) {
+  return going.direction > 0 ? "↑" : going.direction < 0 ? "↓" : "→";
+}
