@@ -391,14 +391,6 @@ def close_room(session: Session, clock: Clock, principal: Principal, room_id: ob
     return room
 
 
-def may_invite(session: Session, principal: Principal, room_id: object) -> Room:
-    """The room, if the principal may make join links for it: who may `room.link`, and its opener. Otherwise Forbidden."""
-    room = find_room(session, room_id)
-    if room.opened_by != _identity(principal):
-        principal.require("room.link")
-    return room
-
-
 def roster(session: Session, room_id: str) -> dict[str, Any]:
     """The whole roster as docs/room-protocol.md tells it to browsers, with its version; times in epoch milliseconds."""
     room = _room(session, room_id)
@@ -467,6 +459,13 @@ def open_worlds(session: Session) -> list[str | None]:
     """The worlds that have an open room, for work that goes through all of them."""
     table = Room.__table__
     return list(session.execute(select(table.c.exercise_id).where(table.c.open).distinct()).scalars())
+
+
+def closed_among(session: Session, room_ids: set[str]) -> set[str]:
+    """Those of the rooms, of any world, that are over."""
+    table = Room.__table__
+    query = select(table.c.id).where(table.c.id.in_(room_ids), table.c.open.is_(False))
+    return set(session.execute(query).scalars())
 
 
 def _identity(principal: Principal) -> str:

@@ -84,10 +84,7 @@ class Bucket:
 
 
 class Signalling:
-    """The rooms' live side. Thread-safe; `start` begins the once-a-second work, `stop` ends it.
-
-    `world` gives the exercise in force for a request (null: the real world); `ice` the relay servers for a participant.
-    """
+    """The rooms' live side. Thread-safe; `start` begins the once-a-second work, `stop` ends it. `ice` gives the relay servers for a participant."""
 
     def __init__(
         self,
@@ -293,26 +290,6 @@ class Signalling:
         self._tell_roster(connection.room, connection.world)
         return {}
 
-    # What the API asks.
-
-    def close_room(self, principal: Principal, room_id: str) -> None:
-        """End a consultation for all who are in it. Raises what `rooms.close_room` raises."""
-        with self._database.reading() as reader:
-            world = rooms.world_of(reader, room_id)
-        with self._database.writing(world) as session:
-            node = rooms.close_room(session, self._clock, principal, room_id).node
-        self._emit("closed", {"reason": "ended"}, _group(room_id))
-        with self._lock:
-            ended = [connection for connection in self._connections.values() if connection.room == room_id]
-            for connection in ended:
-                del self._connections[connection.sid]
-            for session_id in [key for key, media in self._media.items() if media.room == room_id]:
-                del self._media[session_id]
-        for connection in ended:
-            self._socketio.server.leave_room(connection.sid, _group(room_id), namespace=NAMESPACE)
-        if node is not None:
-            self._nodes.send(node, "room.close", {"room": room_id, "reason": "ended"})
-
     # What the media nodes tell.
 
     def session_changed(self, node: Node, payload: dict[str, Any]) -> None:
@@ -381,6 +358,7 @@ class Signalling:
                     changed = rooms.disconnected(session, self._clock, list(lost))
                 for room_id in changed:
                     self._tell_roster(room_id, world)
+        self._end_closed_rooms()
         if now - self._started_at < START_GRACE_S:
             return
         for world in self._worlds():
@@ -399,6 +377,30 @@ class Signalling:
                 log.exception("the rooms' work of this second failed")
 
     # Inside.
+
+    def _end_closed_rooms(self) -> None:
+        """Whoever closed a room, and in which web process: its pages and its media end here."""
+        with self._lock:
+            carried = {connection.room for connection in self._connections.values()} | {
+                media.room for media in self._media.values()
+            }
+        if not carried:
+            return
+        with self._database.reading() as reader:
+            closed = rooms.closed_among(reader, carried)
+        for room_id in closed:
+            self._emit("closed", {"reason": "ended"}, _group(room_id))
+            with self._lock:
+                sids = [sid for sid, connection in self._connections.items() if connection.room == room_id]
+                for sid in sids:
+                    del self._connections[sid]
+                ended = {session_id: media for session_id, media in self._media.items() if media.room == room_id}
+                for session_id in ended:
+                    del self._media[session_id]
+            for sid in sids:
+                self._socketio.server.leave_room(sid, _group(room_id), namespace=NAMESPACE)
+            for node in {media.node for media in ended.values()}:
+                self._nodes.send(node, "room.close", {"room": room_id, "reason": "ended"})
 
     def _session_lives(self, node: Node, room_id: str, participant_id: str, session_id: str, world: str | None) -> None:
         with self._database.writing(world) as session:
@@ -506,6 +508,6 @@ def _wanted(one: object, video_slots: int) -> dict[str, Any]:
         raise ProtocolError("bad_request")
     if not is_id(participant) or kind not in ("camera", "screen"):
         raise ProtocolError("bad_request")
-    if not isinstance(height, int | float) or not 0 <= height <= HEIGHT_MAX:
+    if isinstance(height, bool) or not isinstance(height, int | float) or not 0 < height <= HEIGHT_MAX:
         raise ProtocolError("bad_request")
-    return {"slot": slot, "participant": participant, "kind": kind, "height": int(height)}
+    return {"slot": slot, "participant": participant, "kind": kind, "height": max(1, round(height))}
