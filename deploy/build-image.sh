@@ -4,8 +4,9 @@
 #   IMAGE     name of the image to make                  localhost/fenghuo:<version>
 #   BASE      image to build on, already on this machine or in a registry that buildah can reach
 #             empty: a small Debian 12 with Python is made with debootstrap (root only) and named localhost/fenghuo-base
-#   MIRROR    Debian mirror for debootstrap              http://deb.debian.org/debian
+#   MIRROR, SECURITY_MIRROR   Debian's packages         http://deb.debian.org/debian, http://deb.debian.org/debian-security
 #
+# The base made here is kept for the next build; `buildah rmi localhost/fenghuo-base:bookworm` has it made anew, with today's updates.
 # This machine's ways to its package registries (settings of pip and npm, certificates) are mounted while building. They are not copied
 # into the image: only a build stage that is thrown away runs commands.
 set -euo pipefail
@@ -25,6 +26,15 @@ if [[ -z $base ]]; then
         debootstrap --variant=minbase --include=python3,python3-venv,tzdata,ca-certificates \
             bookworm "$scratch/root" "${MIRROR:-http://deb.debian.org/debian}" >"$scratch/debootstrap.log" 2>&1 ||
             { tail -n 20 "$scratch/debootstrap.log" >&2; exit 1; }
+        printf 'deb %s bookworm-security main\n' "${SECURITY_MIRROR:-http://deb.debian.org/debian-security}" \
+            >"$scratch/root/etc/apt/sources.list.d/security.list"
+        # Settings of apt for this machine's way out, for this command alone.
+        apt_options=()
+        while IFS= read -r option; do apt_options+=(-o "$option"); done < <(apt-config dump --format '%f=%v%n' 'Acquire::http' | sed -n '/=./p')
+        for step in update upgrade; do
+            DEBIAN_FRONTEND=noninteractive chroot "$scratch/root" apt-get -q -q -y "${apt_options[@]}" "$step" >"$scratch/apt.log" 2>&1 ||
+                { cat "$scratch/apt.log" >&2; exit 1; }
+        done
         rm -rf "$scratch"/root/var/cache/apt/* "$scratch"/root/var/lib/apt/lists/* "$scratch"/root/var/log/*
         rm -rf "$scratch"/root/usr/share/{doc,man,locale,info}/* "$scratch"/root/etc/resolv.conf "$scratch"/root/etc/hostname
         container=$(buildah from scratch)

@@ -23,8 +23,8 @@ fi
 # Debian's python3 comes without ensurepip; the package python3-venv has it.
 if ! "$python" -c 'import ensurepip' 2>/dev/null; then
     if [ -x /usr/bin/apt-get ] && [ "$(id -u)" = 0 ]; then
-        apt-get -q update
-        DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install python3-venv
+        apt-get -q -q update
+        DEBIAN_FRONTEND=noninteractive apt-get -q -q -y --no-install-recommends install python3-venv >/dev/null
     else
         echo "$python has no ensurepip. On Debian and Ubuntu: apt install python3-venv" >&2
         exit 1

@@ -18,6 +18,7 @@ from types import ModuleType
 
 import paho.mqtt.client as mqtt
 import pytest
+import redis
 from aioice import turn
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -238,3 +239,15 @@ def test_coturn_relays_for_who_has_a_fresh_password_and_nobody_else(coturn: int,
     assert allocate(coturn, username, password) == "127.0.0.1"
     with pytest.raises(Exception, match=r"(?i)unauthorized|401"):
         allocate(coturn, username, password[::-1])
+
+
+def test_redis_asks_for_its_password(prepared: Path) -> None:
+    program, port = need("redis-server"), free_port()
+    configuration = prepared / "services/redis/redis.conf"
+    command = [program, str(configuration), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(prepared)]
+    with running(command, port, prepared / "redis.log"):
+        with redis.Redis(port=port) as stranger, pytest.raises(redis.AuthenticationError):
+            stranger.ping()
+        url = (prepared / "data/secrets/redis-url").read_text().replace("redis:6379", f"127.0.0.1:{port}")
+        with redis.Redis.from_url(url) as web:
+            assert web.ping()
