@@ -29,7 +29,7 @@ class Authority:
     """Keys, access tokens, logins, devices and links of one installation."""
 
     def __init__(self, database: Database, clock: Clock, home: Path) -> None:
-        self._database = database
+        self.database = database
         self._clock = clock
         self._node_token = secret(home, "node")
         self._rechecked: OrderedDict[tuple[str, str], tuple[float, bool]] = OrderedDict()
@@ -80,7 +80,7 @@ class Authority:
         return valid
 
     def _check(self, principal: Principal) -> bool:
-        with self._database.reading() as session:
+        with self.database.reading() as session:
             if principal.kind == "device":
                 return self.devices.is_paired(session, principal.id)
             if principal.login_id is None:

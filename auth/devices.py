@@ -224,11 +224,12 @@ class Devices:
         for listener in self._listeners:
             listener(device_id)
 
-    def list(self, session: Session, principal: Principal) -> list[Device]:
+    def all(self, principal: Principal) -> list[Device]:
         """The screens that are paired, newest first."""
         principal.require("wall.approve")
         query = select(Device).where(Device.revoked_at.is_(None)).order_by(Device.approved_at.desc(), Device.id.desc())
-        return list(session.execute(query).scalars())
+        with self._database.reading() as session:
+            return list(session.execute(query).scalars())
 
     def _polled(self, session: Session, device_code: str, now: datetime) -> tuple[PairingState, Device | None]:
         pairing = session.get(Pairing, _digest(device_code))
