@@ -12,7 +12,7 @@ from functools import wraps
 from typing import Any, Literal
 
 from dash import Dash
-from flask import Blueprint, Flask, g, request
+from flask import Blueprint, Flask, g, has_request_context, request
 from flask.typing import ResponseReturnValue
 from flask_socketio import SocketIO
 
@@ -202,6 +202,9 @@ class Gate(Sockets):
 
     def language(self) -> Lang:
         """The language to answer in: what the address asks for, what the reader chose before, or the settings'."""
+        if not has_request_context():
+            # Dash asks for a page's layout once while it is made.
+            return self.settings.lang
         for asked in (request.args.get("lang"), request.cookies.get("fenghuo_lang")):
             if asked == "zh":
                 return "zh"
