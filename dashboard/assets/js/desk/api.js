@@ -6,6 +6,8 @@
  * @typedef {{ok: true, body: any} | {ok: false, problem: Problem}} Reply
  */
 
+import { send } from "../session.js";
+
 const TIMEOUT_MS = 10_000;
 
 /**
@@ -19,8 +21,8 @@ export async function call(method, path, body) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   try {
-    const response = await fetch(`/api/v1${path}`, {
-      method, headers, credentials: "same-origin", signal: AbortSignal.timeout(TIMEOUT_MS), body: body === undefined ? undefined : JSON.stringify(body),
+    const response = await send(`/api/v1${path}`, {
+      method, headers, signal: AbortSignal.timeout(TIMEOUT_MS), body: body === undefined ? undefined : JSON.stringify(body),
     });
     const content = response.status === 204 ? null : await response.json().catch(() => null);
     if (response.ok) return { ok: true, body: content };

@@ -2,7 +2,7 @@
 
 import { h } from "../wall/dom.js";
 
-/** @typedef {{value: string, label: Node[], key: string}} Option */
+/** @typedef {{value: string, label: (Node | string)[], key: string}} Option */
 
 export class Choice {
   /** @type {HTMLInputElement[]} */

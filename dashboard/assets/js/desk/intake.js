@@ -4,7 +4,7 @@ import { h, put, write } from "../wall/dom.js";
 import { Choice } from "./choice.js";
 import { SiteBox } from "./combobox.js";
 import { suggestedLevel } from "./grading.js";
-import { parseMoment } from "./moment.js";
+import { parseMoment, typedMoment } from "./moment.js";
 import { uuid7 } from "./uuid7.js";
 
 /** @typedef {import("../topics.js").Site} Site */
@@ -261,7 +261,7 @@ export class Intake {
     const text = (/** @type {unknown} */ value) => (value === null || value === undefined ? "" : String(value));
     this.#fill({
       id, title: text(body.title), cls: text(body.class), level: text(body.level), byHand: true, site: typeof body.site === "string" ? body.site : null,
-      typed: "", place: text(body.place), time: "", deaths: "", injuries: "", loss: "",
+      typed: "", place: text(body.place), time: typeof body.at === "number" ? typedMoment(body.at, this.desk.page.timezone) : "", deaths: "", injuries: "", loss: "",
     });
     this.#changed();
     this.tick();

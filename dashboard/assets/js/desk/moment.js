@@ -34,6 +34,17 @@ export function parseMoment(text, now, timezone) {
 }
 
 /**
+ * A moment as `parseMoment` reads it back, to the minute.
+ *
+ * @param {number} at epoch milliseconds
+ * @param {string} timezone
+ */
+export function typedMoment(at, timezone) {
+  const { year, month, day, hour, minute } = wallClock(at, timezone);
+  return `${year}-${month}-${day} ${String(hour).padStart(2, "0")}:${String(minute).padStart(2, "0")}`;
+}
+
+/**
  * @param {number} year
  * @param {number} month
  * @param {number} day

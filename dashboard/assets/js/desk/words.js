@@ -6,6 +6,25 @@ import { Words } from "../wall/words.js";
 const SHAPES = ["", "◆", "▲", "■", "●"];
 
 export class DeskWords extends Words {
+  #stamp;
+
+  /**
+   * @param {"zh" | "en"} lang
+   * @param {Record<string, string>} messages
+   * @param {string} timezone IANA name
+   */
+  constructor(lang, messages, timezone) {
+    super(lang, messages, timezone);
+    this.#stamp = new Intl.DateTimeFormat(lang === "zh" ? "zh-CN" : "en-GB", {
+      timeZone: timezone, hourCycle: "h23", month: lang === "zh" ? "long" : "short", day: "numeric", hour: "2-digit", minute: "2-digit",
+    });
+  }
+
+  /** Day, hour and minute. @param {number} at epoch ms */
+  stamp(at) {
+    return this.#stamp.format(at);
+  }
+
   /**
    * @override
    * @param {string} key

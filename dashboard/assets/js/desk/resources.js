@@ -1,0 +1,152 @@
+/** Stocks, teams and shelters: what there is and what is needed; amounts are changed in place. */
+
+import { h, put, write } from "../wall/dom.js";
+import { call } from "./api.js";
+
+/** @typedef {import("../topics.js").Resource & {version: number}} Resource */
+
+const TYPES = ["stock", "team", "shelter"];
+const MOST = 1e9;
+
+export class Resources {
+  /** @type {Map<string, ReturnType<Resources["_make"]>>} */
+  #rows = new Map();
+  #revision = -1;
+  #order = "";
+  #wanted = "";
+
+  /**
+   * @param {HTMLElement} box
+   * @param {import("./context.js").Desk} desk
+   */
+  constructor(box, desk) {
+    this.desk = desk;
+    const { words } = desk;
+    this.search = /** @type {HTMLInputElement} */ (h("input.input", { type: "search", "aria-label": words.t("resources.search"), placeholder: words.t("resources.search"), autocomplete: "off" }));
+    this.body = h("tbody");
+    this.empty = h("p.desk-empty", { hidden: true }, words.t("resources.none"));
+    const heads = ["name", "site", "have", "need"].map((name) => h(`th.cell-${name}${name === "have" || name === "need" ? ".number" : ""}`, { scope: "col" }, words.t(`resources.${name}`)));
+    box.append(this.search, h("div.resources__scroll", {}, h("table.table.resources", { "aria-label": words.t("resources.heading") }, h("thead", {}, h("tr", {}, ...heads)), this.body), this.empty));
+    this.search.addEventListener("input", () => {
+      this.#wanted = this.search.value.trim().toLowerCase();
+      this.#revision = -1;
+      this.draw();
+    });
+  }
+
+  draw() {
+    const { model } = this.desk;
+    if (this.#revision === model.revision) return;
+    this.#revision = model.revision;
+    const shown = /** @type {Resource[]} */ (Object.values(model.topics.resources))
+      .filter((resource) => this.#fits(resource))
+      .sort((a, b) => Number(b.have < b.need) - Number(a.have < a.need) || TYPES.indexOf(a.type) - TYPES.indexOf(b.type) || a.name.zh.localeCompare(b.name.zh, "zh"));
+    const order = shown.map((resource) => resource.id).join("\n");
+    // While an amount is being typed its row stays where it is.
+    if (order !== this.#order && !this.body.contains(document.activeElement)) {
+      this.#order = order;
+      for (const resource of shown) if (!this.#rows.has(resource.id)) this.#rows.set(resource.id, this._make(resource.id));
+      this.body.replaceChildren(...shown.map((resource) => /** @type {HTMLElement} */ (this.#rows.get(resource.id)?.node)));
+    }
+    for (const resource of shown) this.#rows.get(resource.id)?.show(resource);
+    put(this.empty, "hidden", shown.length > 0);
+  }
+
+  /** @param {Resource} resource */
+  #fits(resource) {
+    if (this.#wanted === "") return true;
+    const site = this.desk.model.site(resource.site);
+    return [resource.name.zh, resource.name.en, site?.name.zh ?? "", site?.name.en ?? ""].some((name) => name.toLowerCase().includes(this.#wanted));
+  }
+
+  /** @param {string} id */
+  _make(id) {
+    const { words } = this.desk;
+    const name = h("span");
+    const type = h("span.quiet");
+    const site = h("td.cell-site");
+    const have = this.#amount(id, "have");
+    const need = this.#amount(id, "need");
+    const short = h("span.short", { hidden: true });
+    const node = h("tr", { "data-resource": id }, h("td.cell-name", {}, name, " ", type), site, h("td.cell-have.number", {}, have.node, short), h("td.cell-need.number", {}, need.node));
+    return {
+      node,
+      /** @param {Resource} resource */
+      show: (resource) => {
+        write(name, words.name(resource.name));
+        write(type, words.t(`resources.type.${resource.type}`));
+        write(site, words.name(this.desk.model.site(resource.site)?.name) || resource.site);
+        have.show(resource);
+        need.show(resource);
+        const lacks = resource.need - resource.have;
+        put(short, "hidden", lacks <= 0);
+        put(node, "data-short", lacks > 0);
+        write(short, words.t("resources.short", { n: words.amount(lacks), unit: resource.unit }));
+      },
+    };
+  }
+
+  /**
+   * One amount: a field for whoever may change it, otherwise a number.
+   *
+   * @param {string} id
+   * @param {"have" | "need"} which
+   */
+  #amount(id, which) {
+    const { words } = this.desk;
+    const unit = h("span.unit");
+    const plain = h("span.number");
+    const input = /** @type {HTMLInputElement} */ (h("input.input.amount", { type: "number", min: 0, step: "any", inputmode: "decimal", autocomplete: "off" }));
+    const node = h("span.amount-box", {}, plain, input, unit);
+    /** @type {Resource | null} the state that is on the screen */
+    let seen = null;
+    const back = () => {
+      if (seen) input.value = words.amount(seen[which]);
+    };
+    const save = async () => {
+      const value = Number(input.value);
+      if (seen === null || input.value === words.amount(seen[which])) return;
+      if (input.value.trim() === "" || !(value >= 0 && value <= MOST)) {
+        this.desk.say(words.t("resources.bad"), "bad");
+        back();
+        return;
+      }
+      const before = seen;
+      const reply = await call("PATCH", `/resources/${encodeURIComponent(id)}`, { [which]: value, version: before.version });
+      if (reply.ok) {
+        this.desk.say(words.t("resources.saved", { name: words.name(before.name), n: words.amount(value), unit: before.unit }), "good");
+        return;
+      }
+      // What somebody else entered meanwhile is on the screen already, or comes with the feed.
+      const theirs = reply.problem.params[which];
+      this.desk.say(reply.problem.status === 409 && theirs !== undefined ? words.t("resources.conflict", { mine: words.amount(value), theirs: words.amount(theirs) }) : words.problem(reply.problem), "bad");
+      back();
+    };
+    input.addEventListener("change", () => void save());
+    input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") input.blur();
+      if (event.key === "Escape") {
+        back();
+        input.blur();
+      }
+    });
+    // A wheel over a focused number must not change a stock.
+    input.addEventListener("wheel", () => input.blur(), { passive: true });
+    return {
+      node,
+      /** @param {Resource} resource */
+      show: (resource) => {
+        const editable = this.desk.may("resource.change", resource.site);
+        put(plain, "hidden", editable);
+        put(input, "hidden", !editable);
+        write(plain, words.amount(resource[which]));
+        write(unit, resource.unit);
+        put(input, "aria-label", `${words.name(resource.name)} ${words.t(`resources.${which}`)}`);
+        if (document.activeElement !== input) {
+          seen = resource;
+          back();
+        }
+      },
+    };
+  }
+}

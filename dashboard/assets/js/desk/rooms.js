@@ -1,0 +1,165 @@
+/** Consultations: open a room, see who is in and which site is missing, go there, and make a join link with its QR code. */
+
+import { h, put, write } from "../wall/dom.js";
+import { call } from "./api.js";
+import { ask } from "./dialog.js";
+import { uuid7 } from "./uuid7.js";
+
+/** @typedef {import("../topics.js").Room} Room */
+
+const ROLES = ["speaker", "listener", "host"];
+
+export class Rooms {
+  #revision = -1;
+  /** @type {string | null} */
+  #incident = null;
+  #id = uuid7();
+  #sending = false;
+
+  /**
+   * @param {HTMLElement} box
+   * @param {import("./context.js").Desk} desk
+   */
+  constructor(box, desk) {
+    this.desk = desk;
+    const { words } = desk;
+    this.list = h("ul.rooms", { "aria-label": words.t("rooms.open") });
+    this.title = /** @type {HTMLInputElement} */ (h("input.input", { id: "room-title", maxlength: 120, autocomplete: "off", placeholder: words.t("rooms.title.placeholder") }));
+    this.about = h("p.field__hint", { hidden: true });
+    this.sites = h("div.rooms__sites");
+    this.error = h("p.field__error", { hidden: true, role: "alert" });
+    this.form = h("form.form.rooms__form", { novalidate: true }, h("div.field", {}, h("label", { for: "room-title" }, words.t("rooms.title")), this.title, this.about),
+      h("details.rooms__expected", {}, h("summary", {}, words.t("rooms.expected")), this.sites), this.error, h("button.button.button--primary", { type: "submit" }, words.t("rooms.create")));
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#create();
+    });
+    box.append(this.list);
+    if (desk.may("room.open")) box.append(this.form);
+  }
+
+  /** Prepare a room about an incident: its title is there, one Enter opens it. @param {import("../topics.js").Incident} incident */
+  prepare(incident) {
+    this.#incident = incident.id;
+    this.title.value = this.desk.words.t("rooms.about.title", { title: incident.title }).slice(0, 120);
+    write(this.about, this.desk.words.t("rooms.about", { number: incident.number }));
+    put(this.about, "hidden", false);
+    this.title.focus();
+    this.title.select();
+  }
+
+  async #create() {
+    const { words } = this.desk;
+    const title = this.title.value.trim();
+    put(this.error, "hidden", title !== "");
+    if (title === "") {
+      write(this.error, words.t("rooms.title.missing"));
+      this.title.focus();
+      return;
+    }
+    if (this.#sending) return;
+    this.#sending = true;
+    const expected = [...this.sites.querySelectorAll("input:checked")].map((box) => /** @type {HTMLInputElement} */ (box).value);
+    const reply = await call("POST", "/rooms", { id: this.#id, title, expected, ...(this.#incident ? { incident: this.#incident } : {}) });
+    this.#sending = false;
+    if (!reply.ok) {
+      write(this.error, words.problem(reply.problem));
+      put(this.error, "hidden", false);
+      return;
+    }
+    this.#id = uuid7();
+    this.#incident = null;
+    this.title.value = "";
+    put(this.about, "hidden", true);
+    for (const box of this.sites.querySelectorAll("input")) box.checked = false;
+    this.desk.say(words.t("rooms.created", { title }), "good");
+  }
+
+  draw() {
+    const { model, words } = this.desk;
+    if (this.#revision === model.revision) return;
+    this.#revision = model.revision;
+    this.#drawSites();
+    const rooms = Object.values(model.topics.rooms).filter((room) => room.open).sort((a, b) => b.since - a.since);
+    const focused = document.activeElement?.getAttribute("data-room-action");
+    this.list.replaceChildren(...(rooms.length === 0 ? [h("li.desk-empty", {}, words.t("rooms.none"))] : rooms.map((room) => this.#row(room))));
+    if (focused) /** @type {HTMLElement | null} */ (this.list.querySelector(`[data-room-action="${focused}"]`))?.focus();
+  }
+
+  #drawSites() {
+    const { model, words } = this.desk;
+    const sites = Object.values(model.topics.sites).filter((site) => site.kind !== "township").sort((a, b) => a.code.localeCompare(b.code));
+    if (this.sites.childElementCount === sites.length) return;
+    this.sites.replaceChildren(...sites.map((site) => h("label.check", {}, h("input", { type: "checkbox", value: site.id }), words.name(site.name))));
+  }
+
+  /** @param {Room} room */
+  #row(room) {
+    const { model, words } = this.desk;
+    const here = room.present.filter((person) => person.connected);
+    const lost = room.present.filter((person) => !person.connected);
+    const missing = room.expected.filter((id) => !here.some((person) => person.site === id));
+    const name = (/** @type {string} */ id) => words.name(model.site(id)?.name) || id;
+    const buttons = h("div.buttons", {}, h("a.button", { href: `${this.desk.page.rooms}${encodeURIComponent(room.id)}`, target: "_blank", rel: "noopener", "data-room-action": `go-${room.id}` }, words.t("rooms.go")));
+    if (this.desk.may("room.link")) {
+      const link = h("button.button", { type: "button", "data-room-action": `link-${room.id}` }, words.t("rooms.link"));
+      link.addEventListener("click", () => void this.#link(room));
+      buttons.append(link);
+    }
+    if (this.desk.may("room.host")) {
+      const end = h("button.button.button--quiet", { type: "button", "data-room-action": `end-${room.id}` }, words.t("rooms.end"));
+      end.addEventListener("click", () => void this.#end(room));
+      buttons.append(end);
+    }
+    const people = h("p.rooms__people", {}, here.length === 0 ? h("span.quiet", {}, words.t("rooms.nobody")) : words.t("rooms.present", { n: here.length, names: here.map((person) => person.name).join(words.t("comma")) }));
+    const item = h("li.rooms__room", { "data-room": room.id }, h("strong", {}, room.title), people);
+    if (lost.length > 0) item.append(h("p.rooms__missing", {}, words.t("rooms.lost", { names: lost.map((person) => person.name).join(words.t("comma")) })));
+    if (missing.length > 0) item.append(h("p.rooms__missing", {}, words.t("rooms.missing", { names: missing.map(name).join(words.t("comma")) })));
+    item.append(buttons);
+    return item;
+  }
+
+  /** @param {Room} room */
+  async #end(room) {
+    const { words } = this.desk;
+    const answer = await ask(words.t("rooms.end.title", { title: room.title }), [h("p", {}, words.t("rooms.end.text", { n: room.present.length }))], [
+      { value: "end", text: words.t("rooms.end"), kind: "danger" }, { value: "", text: words.t("cancel") },
+    ]);
+    if (answer !== "end") return;
+    const reply = await call("POST", `/rooms/${encodeURIComponent(room.id)}/close`);
+    this.desk.say(reply.ok ? words.t("rooms.ended", { title: room.title }) : words.problem(reply.problem), reply.ok ? "good" : "bad");
+  }
+
+  /** Ask for whom, make the link, show it with its QR code. @param {Room} room */
+  async #link(room) {
+    const { words } = this.desk;
+    const name = /** @type {HTMLInputElement} */ (h("input.input", { id: "link-name", maxlength: 60, autocomplete: "off", placeholder: words.t("link.name.placeholder") }));
+    const role = /** @type {HTMLSelectElement} */ (h("select.input", { id: "link-role" }, ...ROLES.map((value) => h("option", { value }, words.t(`link.role.${value}`)))));
+    const asked = ask(words.t("link.title", { title: room.title }), [
+      h("div.field", {}, h("label", { for: "link-name" }, words.t("link.name")), name),
+      h("div.field", {}, h("label", { for: "link-role" }, words.t("link.role")), role),
+    ], [{ value: "make", text: words.t("link.make"), kind: "primary" }, { value: "", text: words.t("cancel") }]);
+    name.focus();
+    name.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && !event.isComposing) name.closest("dialog")?.close("make");
+    });
+    if ((await asked) !== "make") return;
+    const reply = await call("POST", `/rooms/${encodeURIComponent(room.id)}/links`, { name: name.value.trim() || words.t("link.guest"), role: role.value });
+    if (!reply.ok) {
+      this.desk.say(words.problem(reply.problem), "bad");
+      return;
+    }
+    const url = new URL(reply.body.url, location.href).href;
+    const shown = /** @type {HTMLInputElement} */ (h("input.input", { readonly: true, value: url, "aria-label": words.t("link.address") }));
+    const picture = h("img.qr", { src: reply.body.qr, alt: words.t("link.qr") });
+    const choice = ask(words.t("link.ready", { name: name.value.trim() || words.t("link.guest") }), [picture, shown, h("p.muted", {}, words.t("link.once"))], [
+      { value: "copy", text: words.t("link.copy"), kind: "primary" }, { value: "", text: words.t("done") },
+    ]);
+    shown.addEventListener("focus", () => shown.select());
+    if ((await choice) !== "copy") return;
+    // Without https there is no clipboard: then the address is shown to be copied by hand.
+    const copied = await navigator.clipboard?.writeText(url).then(() => true, () => false);
+    if (copied) this.desk.say(words.t("link.copied"), "good");
+    else await ask(words.t("link.by.hand"), [h("p.link-text", {}, url)], [{ value: "", text: words.t("done") }]);
+  }
+}

@@ -1,0 +1,186 @@
+"""The duty desk: a Dash page without callbacks; its modules keep it live from the feed and write through the HTTP API.
+
+One way in for people and programs: what an officer enters takes the same road, with the same checks, as what another system sends. The page makes
+the ids, so a double click or a retry is once. Its controls are the browser's own, because the keyboard, the draft and the screen
+reader then work without a line of ours in between.
+"""
+
+import json
+from dataclasses import asdict
+from html import escape
+from typing import Any
+
+from dash import Dash, html
+from flask import Flask, Response, request
+
+from auth.permissions import GRANTS
+from auth.principal import Principal
+from dashboard.gate import Gate
+from dashboard.messages import Lang, catalogue, text
+from dashboard.pairing import APPROVE_PATH
+from foundation.clock import Clock
+from foundation.database import Database
+from foundation.settings import Settings
+from operations.grading import THRESHOLDS
+
+PREFIX = "/desk/"
+ROOMS = "/rooms/"
+THEME = "fenghuo_theme"
+"""Cookie that keeps the theme, so that a desk at night does not flash white at each load."""
+CSS = ("tokens", "fonts", "base", "desk")
+
+
+def create_desk(server: Flask, gate: Gate, database: Database, clock: Clock, settings: Settings) -> Dash:
+    """Mount the desk at /desk/ on `server`, for whoever may `desk.use`."""
+    app = _DeskApp(gate, settings, server)
+    app.layout = lambda: _layout(gate.language())
+    gate.mount(PREFIX, needs="desk.use", dash_app=app)
+
+    @server.after_request
+    def remember_language(response: Response) -> Response:
+        if request.path == PREFIX and request.args.get("lang") in ("zh", "en"):
+            gate.cookies.speak(response, gate.language())
+        return response
+
+    return app
+
+
+class _DeskApp(Dash):
+    """Dash with an index page of our own: language, texts and what the reader may do are those of each request."""
+
+    def __init__(self, gate: Gate, settings: Settings, server: Flask) -> None:
+        super().__init__(
+            "fenghuo.desk",
+            server=server,  # type: ignore[arg-type]  # Dash's hint forgets Flask
+            routes_pathname_prefix=PREFIX,
+            requests_pathname_prefix=PREFIX,
+            include_assets_files=False,
+            serve_locally=True,
+            title=text(settings.lang, "desk.title"),
+            # Dash would otherwise write "Updating..." into the title.
+            update_title="",
+        )
+        self._gate = gate
+        self._settings = settings
+
+    def interpolate_index(
+        self,
+        metas: str = "",
+        title: str = "",
+        css: str = "",
+        config: str = "",
+        scripts: str = "",
+        app_entry: str = "",
+        favicon: str = "",
+        renderer: str = "",
+    ) -> str:
+        lang = self._gate.language()
+        theme = "dark" if request.cookies.get(THEME) == "dark" else "light"
+        links = "".join(f'<link rel="stylesheet" href="/assets/css/{name}.css">' for name in CSS)
+        page = page_config(self._settings, self._gate.principal(), lang)
+        content = json.dumps(page, ensure_ascii=False).replace("<", "\\u003c")
+        return f"""<!DOCTYPE html>
+<html lang="{"zh-CN" if lang == "zh" else "en"}" data-theme="{theme}">
+<head>
+<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="google" content="notranslate">
+<title>{escape(text(lang, "desk.title"))}</title>
+<link rel="icon" href="data:,">
+{links}
+<script type="application/json" id="fenghuo-page">{content}</script>
+<script type="module" src="/assets/js/desk/main.js"></script>
+</head>
+<body class="desk-page">
+<div id="react-entry-point"><p class="desk-starting">{escape(text(lang, "desk.starting"))}</p></div>
+<footer class="dash-parts">{config}{scripts}{renderer}</footer>
+</body>
+</html>"""
+
+
+def page_config(settings: Settings, principal: Principal, lang: Lang) -> dict[str, Any]:
+    """What the page's modules need. `may` holds the reader's permissions: true for every site, false for their own only.
+
+    It decides what is shown, nothing else: each request is checked where it arrives.
+    """
+    return {
+        "lang": lang,
+        "timezone": settings.timezone,
+        "messages": catalogue(lang, "desk"),
+        "me": {"id": principal.id, "name": principal.name, "role": principal.role.value, "site": principal.site_id},
+        "may": {name: principal.may(name, None) for name in GRANTS if principal.may(name)},
+        "grading": [asdict(threshold) for threshold in THRESHOLDS],
+        "rooms": ROOMS,
+        "approve": APPROVE_PATH,
+    }
+
+
+def _layout(lang: Lang) -> html.Div:
+    """The skeleton; the page's modules fill it. No Dash callback ever draws it again."""
+    t = catalogue(lang, "desk")
+
+    def panel(name: str, *children: Any, heading: str | None = None) -> html.Section:
+        title = [html.H2(t[heading], className="panel__title", id=f"heading-{name}")] if heading else []
+        labelled: dict[str, Any] = {"aria-labelledby": f"heading-{name}"} if heading else {}
+        return html.Section(
+            [*title, *children], id=f"panel-{name}", className=f"panel desk-panel desk-{name}", **labelled
+        )
+
+    hooks: dict[str, Any] = {"data-banner": "disconnected", "role": "alert"}
+    banner = html.Div(
+        [html.Strong(t["desk.banner.title"]), html.Span(id="desk-banner-text")],
+        id="desk-banner",
+        className="banner banner--danger desk-banner",
+        hidden=True,
+        **hooks,
+    )
+    alert: dict[str, Any] = {"role": "alert"}
+    login = html.Div(
+        [html.Span(t["desk.login.over"]), html.A(t["desk.login.again"], href=f"/login?next={PREFIX}")],
+        id="desk-login",
+        className="banner banner--warning desk-banner",
+        hidden=True,
+        **alert,
+    )
+    columns = html.Main(
+        [
+            html.Div(
+                [
+                    panel("intake", html.Div(id="desk-intake"), heading="desk.intake.heading"),
+                    panel("shift", html.Div(id="desk-shift"), heading="desk.duty.heading"),
+                ],
+                className="desk-column desk-column--intake",
+            ),
+            html.Div(
+                [
+                    panel("list", html.Div(id="desk-incidents"), heading="desk.list.heading"),
+                    panel("detail", html.Div(id="desk-detail"), heading="desk.detail.heading"),
+                ],
+                className="desk-column desk-column--incidents",
+            ),
+            html.Div(
+                [
+                    panel(
+                        "tabs",
+                        html.Div(id="desk-tabs", className="tabs"),
+                        html.Div(id="desk-rooms", className="tab-panel"),
+                        html.Div(id="desk-resources", className="tab-panel", hidden=True),
+                        html.Div(id="desk-walls", className="tab-panel", hidden=True),
+                    ),
+                    panel("log", html.Div(id="desk-journal"), heading="desk.journal.heading"),
+                ],
+                className="desk-column desk-column--side",
+            ),
+        ],
+        className="desk-columns",
+    )
+    status: dict[str, Any] = {"role": "status"}
+    return html.Div(
+        [
+            html.Header(id="desk-head", className="desk-head"),
+            banner,
+            login,
+            columns,
+            html.Div(id="desk-said", className="desk-said", **status),
+        ],
+        id="desk",
+        className="desk",
+    )
