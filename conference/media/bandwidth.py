@@ -1,10 +1,14 @@
-"""Bandwidth: what a publisher may send (estimate to REMB) and what a subscriber can take (REMB and loss to a budget)."""
+"""Bandwidth: what a publisher may send (delay to REMB) and what a subscriber can take (REMB and loss to a budget)."""
 
-from aiortc.rate import RemoteBitrateEstimator
+from aiortc.rate import BandwidthUsage, RemoteBitrateEstimator
 
 UPLINK_MIN_BPS = 150_000
 UPLINK_START_BPS = 3_000_000
 UPLINK_MAX_BPS = 6_000_000
+UPLINK_GROWTH = 1.08
+"""A second, as long as nothing queues up."""
+UPLINK_BACK_OFF = 0.85
+UPLINK_PAUSE_S = 0.3
 GROUP_TICKS = 1311
 """5 ms in units of abs-send-time (2^-18 s): one call of the estimator for each group, not for each packet."""
 
@@ -15,52 +19,84 @@ RAISE_AFTER_S = 5.0
 RAISE_AFTER_MAX_S = 60.0
 RAISE_FACTOR = 1.6
 LOSS_HIGH = 0.10
+LOSS_LOW = 0.02
+QUEUE_S = 0.06
+"""A round trip so much longer than the shortest one means that packets queue up."""
+LOW_FOR_S = 3.0
+"""A REMB below what is sent counts when it has not grown for so long: at a change of layers it lags behind."""
 
 
 class Uplink:
-    """What one publisher's link carries, from the spacing of its packets (abs-send-time)."""
+    """What one publisher's link carries, from the spacing of its packets (abs-send-time).
+
+    The estimate falls to a share of what arrives when packets queue up, and grows otherwise, whatever is sent: a publisher that sends
+    little for lack of a wish must not be held to that little (it would never send its larger layers again).
+    """
 
     def __init__(self) -> None:
         self._estimator = RemoteBitrateEstimator()
         self._group = -1
         self._octets = 0
-        self._ssrc = 0
         self._sent = 0
         self._at = 0.0
-        self.estimate_bps = UPLINK_START_BPS
-        self.changed = False
+        self._lowered_at = 0.0
+        self._window_at = 0.0
+        self._window_octets = 0
+        self._arriving_bps = 0.0
+        self._estimate = float(UPLINK_START_BPS)
 
-    def add(self, sent: int, octets: int, ssrc: int, now: float) -> None:
-        """Take one packet: its abs-send-time (24 bits), size, and arrival (monotonic seconds)."""
-        if self._group >= 0 and (sent - self._group & 0xFFFFFF) > GROUP_TICKS:
+    @property
+    def estimate_bps(self) -> int:
+        """What the publisher may send, bit/s."""
+        return int(self._estimate)
+
+    def add(self, sent: int, octets: int, now: float) -> None:
+        """Take one packet, padding and repeats included: its abs-send-time (24 bits), size, and arrival (monotonic seconds)."""
+        if self._group < 0:
+            self._group = sent
+            self._window_at = now
+        elif (sent - self._group & 0xFFFFFF) > GROUP_TICKS:
             self._close_group()
             self._group = sent
             self._octets = 0
-        elif self._group < 0:
-            self._group = sent
         self._octets += octets
+        self._window_octets += octets
         self._sent = sent
-        self._ssrc = ssrc
         self._at = now
 
     def _close_group(self) -> None:
-        result = self._estimator.add(int(self._at * 1000), self._sent, self._octets, self._ssrc)
-        if result is not None:
-            estimate = max(UPLINK_MIN_BPS, min(UPLINK_MAX_BPS, result[0]))
-            self.changed = self.changed or estimate < self.estimate_bps * 0.97
-            self.estimate_bps = estimate
+        now = self._at
+        passed = now - self._window_at
+        if passed >= 0.5:
+            self._arriving_bps = self._window_octets * 8 / passed
+            self._window_at = now
+            self._window_octets = 0
+        self._estimator.add(int(now * 1000), self._sent, self._octets, 0)
+        if self._estimator.detector.state() == BandwidthUsage.OVERUSING and now - self._lowered_at > UPLINK_PAUSE_S:
+            self._lowered_at = now
+            if self._arriving_bps:
+                lowered = min(self._estimate, self._arriving_bps * UPLINK_BACK_OFF)
+                self._estimate = max(float(UPLINK_MIN_BPS), lowered)
+
+    def grow(self, seconds: float) -> None:
+        """Let `seconds` pass in which nothing queued up (called with each report)."""
+        if self._at - self._lowered_at > 2 * UPLINK_PAUSE_S:
+            self._estimate = min(float(UPLINK_MAX_BPS), self._estimate * UPLINK_GROWTH**seconds)
 
 
 class Downlink:
     """What one subscriber's link takes.
 
-    A receiver's REMB falls fast and rises slowly, because it cannot see beyond what is sent: so after RAISE_AFTER_S without trouble more
-    is tried; when that fails the time doubles.
+    A receiver's REMB is at most about 1.5 times what it receives: by itself a small value says nothing. Even a falling
+    one may only mean that the receiver's processor is busy: it counts together with loss or a grown round trip. After RAISE_AFTER_S without trouble more is tried; when that fails the time doubles.
     """
 
     def __init__(self) -> None:
         self.budget_bps = DOWNLINK_START_BPS
         self._remb_bps = 0
+        self._low_since = 0.0
+        self._trip_s = 0.0
+        self._shortest_s = 10.0
         self._loss = 0.0
         self._raise_at = 0.0
         self._patience_s = RAISE_AFTER_S
@@ -68,9 +104,25 @@ class Downlink:
 
     def estimate(self, bits_per_second: int, sending_bps: int, now: float) -> None:
         """Take a REMB; `sending_bps` is what this subscriber gets at present."""
+        fell = bits_per_second < self._remb_bps * 0.97
+        grew = bits_per_second > self._remb_bps * 1.005
         self._remb_bps = bits_per_second
-        if bits_per_second < sending_bps * 0.95:
-            self._lower(bits_per_second * 0.95, now)
+        trouble = self._queueing or self._loss > LOSS_LOW
+        if fell and trouble:
+            self._lower(bits_per_second, now)
+        if grew or not trouble or bits_per_second >= sending_bps * 0.9:
+            self._low_since = now
+        elif now - self._low_since > LOW_FOR_S:
+            self._lower(bits_per_second, now)
+
+    def round_trip(self, seconds: float) -> None:
+        """Take one measured round trip."""
+        self._shortest_s = min(self._shortest_s * 1.001, seconds)
+        self._trip_s = seconds if not self._trip_s else 0.7 * self._trip_s + 0.3 * seconds
+
+    @property
+    def _queueing(self) -> bool:
+        return self._trip_s > max(self._shortest_s + QUEUE_S, self._shortest_s * 1.25)
 
     def lose(self, fraction: float, sending_bps: int, now: float) -> None:
         """Take the share of packets lost since the last report (0…1)."""

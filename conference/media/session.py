@@ -283,6 +283,10 @@ class Session:
             self._counters.drop("rtp_malformed")
             return
         stream = self._streams.get(ssrc)
+        if self._abs_send_time and (stream is None or stream.kind != "audio"):
+            value = extension(data, self._abs_send_time)
+            if value is not None and len(value) == 3:
+                self.uplink.add(value[0] << 16 | value[1] << 8 | value[2], len(data), now)
         if stream is None:
             stream = self._rtx.get(ssrc)
             if stream is None:
@@ -307,10 +311,6 @@ class Session:
                 if value:
                     stream.hear(value[0] & 0x7F)
         else:
-            if self._abs_send_time:
-                value = extension(data, self._abs_send_time)
-                if value is not None and len(value) == 3:
-                    self.uplink.add(value[0] << 16 | value[1] << 8 | value[2], len(data), ssrc, now)
             stream.read_payload(packet)
         self._forward(stream, packet, now)
 
@@ -385,6 +385,7 @@ class Session:
                 worst = max(worst, slot.loss)
             trip = rtcp.round_trip_s(block, time.time())
             if trip is not None and trip < 10:
+                self.downlink.round_trip(trip)
                 self.round_trip_s = 0.8 * self.round_trip_s + 0.2 * trip
         if blocks:
             self.downlink.lose(worst, self._sending_bps, now)
@@ -452,7 +453,7 @@ class Session:
         video = [stream.ssrc for stream in self._streams.values() if stream.kind != "audio"]
         if video:
             message += rtcp.remb(self._ssrc, self.uplink.estimate_bps, video)
-        self.uplink.changed = False
+        self.uplink.grow(1.0)
         epoch = time.time()
         ntp = rtcp.ntp_time(epoch)
         sending = 0

@@ -85,11 +85,11 @@ def frames(page: Page) -> dict[str, int]:
     return {s["slot"]: s["framesDecoded"] for s in stats(page)["slots"] if s["slot"].startswith("v") and s["source"]}
 
 
-def until(what: Any, timeout_s: float = 30.0) -> Any:
+def until(what: Any, page: Page | None = None, timeout_s: float = 40.0) -> Any:
     end = time.monotonic() + timeout_s
     while not (result := what()):
         if time.monotonic() > end:
-            raise AssertionError("did not happen in time")
+            raise AssertionError(f"did not happen in time: {stats(page) if page else ''}")
         time.sleep(0.2)
     return result
 
@@ -107,14 +107,14 @@ def test_three_browsers_see_and_hear_each_other_and_a_fourth_comes_and_goes(web:
     for name, page in pages.items():
         want(page, [other for other in names if other != name])
     for page in pages.values():
-        until(lambda page=page: grows(page, 2))
+        until(lambda page=page: grows(page, 2), page)
         heard = [s for s in stats(page)["slots"] if s["slot"].startswith("a") and s["totalAudioEnergy"] > 0.01]
         assert len(heard) == 2
     fourth = join(browser, web, "delta")
     want(fourth, names)
-    until(lambda: grows(fourth, 3))
+    until(lambda: grows(fourth, 3), fourth)
     want(pages["alpha"], ["delta", "bravo", "charlie"])
-    until(lambda: grows(pages["alpha"], 3))
+    until(lambda: grows(pages["alpha"], 3), pages["alpha"])
     fourth.evaluate("() => window.me.leave()")
     web.wait_for(
         lambda events: any(
@@ -125,7 +125,7 @@ def test_three_browsers_see_and_hear_each_other_and_a_fourth_comes_and_goes(web:
         )
     )
     want(pages["alpha"], ["bravo", "charlie"])
-    until(lambda: grows(pages["alpha"], 2))
+    until(lambda: grows(pages["alpha"], 2), pages["alpha"])
     for page in pages.values():
         result = stats(page)
         assert result["negotiations"] == 1

@@ -13,19 +13,19 @@ async function call(event, body) {
   return answer;
 }
 
-/** A moving picture with sound, made here. @param {number} hue @param {number} frequency */
-function madeStream(hue, frequency) {
+/** A moving picture with sound, made here. @param {number} hue @param {number} frequency @param {number} width @param {number} height */
+function madeStream(hue, frequency, width = 640, height = 360) {
   const canvas = document.createElement("canvas");
-  canvas.width = 640;
-  canvas.height = 360;
+  canvas.width = width;
+  canvas.height = height;
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   let step = 0;
   setInterval(() => {
     step += 1;
     context.fillStyle = `hsl(${hue} 60% ${30 + (step % 40)}%)`;
-    context.fillRect(0, 0, 640, 360);
+    context.fillRect(0, 0, width, height);
     context.fillStyle = "white";
-    context.fillRect((step * 7) % 600, 100, 40, 160);
+    context.fillRect((step * 7) % (width - 40), 100, 40, 160);
   }, 50);
   const stream = canvas.captureStream(20);
   const audio = new AudioContext();
@@ -39,8 +39,8 @@ function madeStream(hue, frequency) {
 }
 
 class Client {
-  /** @param {string} room @param {string} participant @param {string} session */
-  constructor(room, participant, session) {
+  /** @param {string} room @param {string} participant @param {string} session @param {number} height */
+  constructor(room, participant, session, height = 360) {
     this.room = room;
     this.participant = participant;
     this.session = session;
@@ -48,7 +48,7 @@ class Client {
     /** @type {Map<string, RTCRtpTransceiver>} */
     this.slots = new Map();
     this.connection = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: [] });
-    this.made = madeStream((participant.charCodeAt(0) * 47) % 360, 300 + (participant.charCodeAt(0) % 7) * 50);
+    this.made = madeStream((participant.charCodeAt(0) * 47) % 360, 300 + (participant.charCodeAt(0) % 7) * 50, (height * 16) / 9, height);
   }
 
   /** @param {{videoSlots?: number, simulcast?: boolean}} options */
