@@ -39,7 +39,7 @@ export class EventsPanel {
     const title = h("span.event-title");
     const where = h("span.event-where");
     const age = h("span.event-age");
-    const node = h("div.row.event", {}, level, title, where, age);
+    const node = h("div.row.event", {}, h("div.event-head", {}, level, title), where, age);
     /** @param {JournalEvent} event */
     const show = (event) => {
       const moment = this.#moment;

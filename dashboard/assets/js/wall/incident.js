@@ -109,7 +109,7 @@ export class IncidentScene {
       showLevel(level, words, judgement.level);
       write(name, `${words.name(sensor.station.name)} ${words.name(sensor.name)}`);
       write(value, `${words.number(sensor.value, sensor.decimals)}`);
-      write(unit, `${sensor.unit} ${arrow(sensed.trend)}`);
+      write(unit, `${sensor.unit} ${arrow(sensed)}`);
       const said_ = meaning(words, sensed);
       write(said, said_.text);
       put(said, "data-kind", said_.kind);

@@ -49,7 +49,8 @@ export class RowList {
     this.pages = Math.max(1, Math.ceil(items.length / this.#capacity));
     const index = this.paged ? Math.floor(clock / PAGE_MS) % this.pages : 0;
     this.page = index + 1;
-    const from = index * this.#capacity;
+    // The last page is a full one: rows may come twice, an almost empty box is a waste.
+    const from = this.paged ? Math.max(0, Math.min(index * this.#capacity, items.length - this.#capacity)) : 0;
     this.hiddenRows = Math.max(0, items.length - this.#capacity);
     items.forEach(([id, item], place) => {
       const row = this.#rows.get(id);

@@ -71,10 +71,10 @@ class Wall {
     this.events = new EventsPanel(place("overview-right"), words);
     this.stocks = new ResourcesPanel(place("overview-right"), words, { tile: "resources", title: "resources.title", type: null, long: false });
     this.rooms = [
-      new RoomPanel(place("overview-right"), words, { tile: "consultation", columns: 2, rank: 0, long: false }),
+      new RoomPanel(place("overview-right"), words, { tile: "consultation", columns: config.lang === "en" ? 1 : 2, rank: 0, long: false }),
       new RoomPanel(place("duty-rooms"), words, { tile: "room", columns: 3, rank: 0, long: true }),
       new RoomPanel(place("duty-rooms"), words, { tile: "room-2", columns: 3, rank: 1, long: true }),
-      new RoomPanel(place("incident-right"), words, { tile: "incident-room", columns: 2, rank: 0, long: false }),
+      new RoomPanel(place("incident-right"), words, { tile: "incident-room", columns: config.lang === "en" ? 1 : 2, rank: 0, long: false }),
     ];
     this.chart = new RiverChart(place("sensors-chart"), place("river-figure"), words, config.timezone, config.colours);
     this.grid = new SensorGrid((group) => place(`sensors-${group}`), words);
@@ -84,7 +84,7 @@ class Wall {
     this.incident = new IncidentScene(place("incident-head"), place("incident-log"), place("incident-right"), words);
     this.incidentMap = new MapPanel(place("incident-map"), words, { tile: "incident-map", url: config.map });
     write(place("banner-title"), words.t("banner.title"));
-    this.feed = new Feed(/** @type {any} */ (io("/feed", CONNECTION)), TOPICS, {
+    this.feed = new Feed(/** @type {any} */ (io("/feed", { ...CONNECTION })), TOPICS, {
       snapshot: (topics) => {
         this.#heardAt = this.feed.now();
         for (const incident of this.#model.replace(topics)) this.#promote(incident.id);

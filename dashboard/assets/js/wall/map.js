@@ -1,7 +1,7 @@
 /** The map: ground, villages, sensors by what they mean, teams and incidents, as one SVG. */
 
 import { h, put, s } from "./dom.js";
-import { fit, placeLabel, textWidth } from "./projection.js";
+import { fit, overlap, placeLabel, textWidth } from "./projection.js";
 import { Panel } from "./tile.js";
 
 /**
@@ -13,6 +13,8 @@ import { Panel } from "./tile.js";
  */
 
 const RETRY_MS = 10_000;
+/** Labels are cut beyond this, in units of their size. */
+const LABEL_WIDTH = 12;
 /** Kinds of ground that have a style of their own; any other is drawn as a plain line. */
 const GROUND = new Set(["township", "boundary", "village", "river", "reservoir", "road", "hazard"]);
 /** Symbols drawn last lie on top. */
@@ -134,17 +136,24 @@ export class MapPanel {
     const project = this.#project;
     const unit = text * 0.42;
     const bounds = { width, height };
-    // Ground for the legend and the notice at the foot is not free for labels.
-    const foot = text * 2.4;
-    /** @type {import("./projection.js").Box[]} */
-    const taken = [];
-    const placed = markers.map((marker) => {
-      const [x, y] = project(marker.lon, marker.lat);
+    /** @typedef {import("./projection.js").Box} Box */
+    /** @type {Box[]} */
+    const symbols = [];
+    /** What no label may lie on: other labels and incidents. @type {Box[]} */
+    const firm = [];
+    const worstFirst = [...markers].sort((a, b) => (a.level || 9) - (b.level || 9));
+    const placed = worstFirst.map((marker) => {
+      let [x, y] = project(marker.lon, marker.lat);
       const size = marker.kind === "incident" ? unit * 1.9 : unit;
-      taken.push({ x: x - size, y: y - size, w: 2 * size, h: 2 * size });
+      const box = () => ({ x: x - size, y: y - size, w: 2 * size, h: 2 * size });
+      // Two incidents at one place stand side by side.
+      if (marker.kind === "incident") {
+        while (firm.some((other) => overlap(box(), other)) && x + 3 * size < width) x += size;
+        firm.push(box());
+      } else symbols.push(box());
       return { ...marker, x, y, size };
     });
-    const nodes = placed.sort((a, b) => a.rank - b.rank).map((marker) => {
+    const nodes = [...placed].sort((a, b) => a.rank - b.rank || (b.level || 9) - (a.level || 9)).map((marker) => {
       const symbol = s("g", { class: `marker marker-${marker.kind}`, transform: `translate(${marker.x.toFixed(1)} ${marker.y.toFixed(1)}) scale(${(unit / 10).toFixed(3)})`,
         "data-level": marker.level || null, "data-key": marker.key }, shapeOf(marker.kind, marker.lost ?? false));
       if (marker.roman) symbol.append(s("text", { class: "marker-roman", x: 0, y: 9, "text-anchor": "middle", "font-size": 26 }, marker.roman));
@@ -154,9 +163,12 @@ export class MapPanel {
       .filter((marker) => marker.text !== "")
       .sort((a, b) => (a.level || 9) - (b.level || 9) || b.rank - a.rank)
       .flatMap((marker) => {
-        const shown = marker.text.length > 14 ? `${marker.text.slice(0, 13)}…` : marker.text;
-        const spot = placeLabel(taken, marker.x, marker.y, textWidth(shown) * text, text * 1.15, marker.size + text * 0.15, { width: bounds.width, height: bounds.height - foot });
+        const shown = shorten(marker.text);
+        const label = /** @type {const} */ ([marker.x, marker.y, textWidth(shown) * text, text * 1.15, marker.size + text * 0.15, bounds]);
+        // An incident's name matters more than the symbols around it.
+        const spot = placeLabel([...firm, ...symbols], ...label) ?? (marker.kind === "incident" ? placeLabel(firm, ...label) : null);
         if (spot === null) return [];
+        firm.push(spot);
         return [s("text", { class: `map-label label-${marker.kind}`, "data-level": marker.level || null, x: spot.x.toFixed(1), y: (spot.y + text * 0.92).toFixed(1), "font-size": text.toFixed(1) }, shown)];
       });
     this.labelLayer.replaceChildren(...nodes, ...labels);
@@ -200,6 +212,16 @@ function shapeOf(kind, lost) {
   const group = s("g", { class: `shape shape-${kind}${lost ? " shape-is-lost" : ""}` }, (shapes[kind] ?? shapes["site"] ?? (() => s("g")))());
   if (lost) group.append(s("path", { class: "shape-cross", d: "M-11 -11 L11 11 M11 -11 L-11 11" }));
   return group;
+}
+
+/** @param {string} text at most about twelve Chinese characters wide */
+function shorten(text) {
+  let width = 0;
+  for (let index = 0; index < text.length; index += 1) {
+    width += textWidth(text.charAt(index));
+    if (width > LABEL_WIDTH) return `${text.slice(0, index)}…`;
+  }
+  return text;
 }
 
 /** @param {Geometry | null} geometry @param {(lon: number, lat: number) => void} take */

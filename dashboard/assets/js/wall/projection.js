@@ -30,7 +30,7 @@ export function fit(points, width, height, margin) {
 }
 
 /**
- * A place for a label beside its point that lies on nothing yet, or null; a place that is found is taken.
+ * A place for a label beside its point that lies on nothing yet, or null.
  *
  * @param {Box[]} taken
  * @param {number} x
@@ -39,7 +39,7 @@ export function fit(points, width, height, margin) {
  * @param {number} h
  * @param {number} gap distance from the point
  * @param {{width: number, height: number}} bounds
- * @returns {{x: number, y: number} | null} the label's upper left corner
+ * @returns {Box | null}
  */
 export function placeLabel(taken, x, y, w, h, gap, bounds) {
   const tries = [
@@ -50,14 +50,13 @@ export function placeLabel(taken, x, y, w, h, gap, bounds) {
     const box = { x: left, y: top, w, h };
     if (left < 0 || top < 0 || left + w > bounds.width || top + h > bounds.height) continue;
     if (taken.some((other) => overlap(box, other))) continue;
-    taken.push(box);
-    return { x: left, y: top };
+    return box;
   }
   return null;
 }
 
 /** @param {Box} a @param {Box} b */
-function overlap(a, b) {
+export function overlap(a, b) {
   return a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
 }
 

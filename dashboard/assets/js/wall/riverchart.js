@@ -16,6 +16,8 @@ import { Panel, badge, showLevel } from "./tile.js";
 const POINTS = 900;
 /** Another river takes the chart only when the scene was away, or after this long. */
 const KEEP_MS = 60_000;
+/** A chart that spans less than this writes seconds on its axis. */
+const SECONDS_BELOW_MS = 600_000;
 /** @type {Record<string, number>} */
 const MARK_LEVEL = { limit: 3, alert: 2, design: 2, guarantee: 1, check: 1 };
 
@@ -68,7 +70,7 @@ export class RiverChart {
     showLevel(this.level, words, judgement.level);
     write(this.panel.title, words.t("chart.of", { station: words.name(sensor.station.name), name: words.name(sensor.name) }));
     const said = meaning(words, chosen);
-    write(this.panel.note, `${words.number(sensor.value, sensor.decimals)} ${sensor.unit} ${arrow(chosen.trend)} · ${said.text}`);
+    write(this.panel.note, `${words.number(sensor.value, sensor.decimals)} ${sensor.unit} ${arrow(chosen)} · ${said.text}`);
     put(this.panel.note, "data-kind", said.kind);
     this.#take(chosen);
     if (seen) this.#plot(chosen, words, moment);
@@ -143,16 +145,17 @@ export class RiverChart {
     const step = niceStep((high - low) / 5);
     low = Math.floor((low - step * 0.2) / step) * step;
     high = Math.ceil((high + step * 0.5) / step) * step;
-    const range = JSON.stringify([this.#sensor, low, high, moment.least, words.lang]);
+    const short = (this.#points[this.#points.length - 1]?.[0] ?? 0) - (this.#points[0]?.[0] ?? 0) < SECONDS_BELOW_MS;
+    const range = JSON.stringify([this.#sensor, low, high, short, moment.least]);
     if (range === this.#range) return;
     this.#range = range;
     const size = moment.least;
     drawing.relayout(graph, {
       "yaxis.range": [low, high],
-      "yaxis.title.text": sensor.unit,
-      "yaxis.title.font.size": size, "yaxis.tickfont.size": size, "xaxis.tickfont.size": size, "font.size": size,
-      "xaxis.nticks": 6, "margin.l": size * 3.2, "margin.b": size * 2, "margin.t": size * 0.4, "margin.r": size,
-      "xaxis.tickformat": "%H:%M\n", "yaxis.tickformat": `.${Math.min(sensor.decimals, step >= 1 ? 0 : 2)}f`,
+      "yaxis.title.text": "",
+      "yaxis.tickfont.size": size, "xaxis.tickfont.size": size, "font.size": size,
+      "xaxis.nticks": 6, "margin.l": size * 3, "margin.b": size * 1.6, "margin.t": size * 0.4, "margin.r": size,
+      "xaxis.tickformat": short ? "%H:%M:%S" : "%H:%M", "yaxis.tickformat": `.${Math.min(sensor.decimals, step >= 1 ? 0 : 2)}f`,
       shapes: sensor.marks.map((mark) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: mark.value, y1: mark.value,
         line: { color: this.colours[String(MARK_LEVEL[mark.kind])], width: Math.max(1.5, size / 12), dash: "dash" } })),
       annotations: sensor.marks.map((mark) => ({ text: `${words.name(mark.name)} ${words.number(mark.value, sensor.decimals)}`, xref: "paper", x: 0, xanchor: "left",

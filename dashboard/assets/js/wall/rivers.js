@@ -47,7 +47,7 @@ export class RiversPanel {
     const said = h("span.said");
     const mark = new AgeMark();
     const node = h("div.row.river", { "data-tile": `river:${id}` }, h("div.river-head", {}, level, name), spark.node,
-      h("div.river-value", {}, value, unit, direction), said, mark.node);
+      h("div.river-value", {}, value, unit, direction), h("div.river-foot", {}, said, mark.node));
     /** @param {Sensed} sensed @param {boolean} seen */
     const show = (sensed, seen) => {
       const moment = this.#moment;
@@ -59,7 +59,7 @@ export class RiversPanel {
       write(name, words.name(sensor.station.name));
       write(value, words.number(sensor.value, sensor.decimals));
       write(unit, sensor.unit);
-      write(direction, arrow(sensed.trend));
+      write(direction, arrow(sensed));
       const means = meaning(words, sensed);
       write(said, means.text);
       put(said, "data-kind", means.kind);

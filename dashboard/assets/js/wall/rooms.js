@@ -7,7 +7,7 @@ import { Panel, stamp } from "./tile.js";
 /**
  * @typedef {import("./context.js").Moment} Moment
  * @typedef {import("../topics.js").Room} Room
- * @typedef {{site: string, name: string, state: "present" | "broken" | "missing", since: number | null, people: number}} Seat
+ * @typedef {{site: string, name: string, state: "present" | "broken" | "missing", since: number | null, who: string[]}} Seat
  */
 
 /** @param {import("./model.js").Model} model open rooms, the newest first */
@@ -30,10 +30,10 @@ export function seats({ model, words }, room) {
     const connected = people.filter((presence) => presence.connected);
     const state = connected.length > 0 ? "present" : people.length > 0 ? "broken" : "missing";
     const since = people.length > 0 ? Math.min(...(connected.length > 0 ? connected : people).map((presence) => presence.since)) : room.since;
-    return { site, name: words.name(model.site(site)?.name) || site, state, since, people: connected.length };
+    return { site, name: words.name(model.site(site)?.name) || site, state, since, who: people.map(({ name }) => name) };
   });
   for (const guest of room.present.filter(({ site }) => !site)) {
-    result.push({ site: guest.participant, name: guest.name, state: guest.connected ? "present" : "broken", since: guest.since, people: 1 });
+    result.push({ site: guest.participant, name: guest.name, state: guest.connected ? "present" : "broken", since: guest.since, who: [] });
   }
   const order = { missing: 0, broken: 1, present: 2 };
   return result.sort((a, b) => order[a.state] - order[b.state] || a.site.localeCompare(b.site));
@@ -89,7 +89,8 @@ export class RoomPanel {
     const shape = h("span.seat-shape", { "aria-hidden": "true" });
     const name = h("span.seat-name");
     const since = h("span.seat-since");
-    const node = h("div.row.seat", {}, shape, name, since);
+    const who = h("span.seat-who");
+    const node = h("div.row.seat", {}, shape, name, since, ...(this.options.long ? [who] : []));
     /** @param {Seat} seat */
     const show = (seat) => {
       const moment = this.#moment;
@@ -98,8 +99,9 @@ export class RoomPanel {
       put(node, "data-presence", seat.state);
       stamp(node, { value: seat.state, at: seat.since, state: link });
       write(name, seat.name);
+      write(who, seat.who.join("、"));
       const ms = now === null || seat.since === null ? 0 : now - seat.since;
-      write(since, words.t(`rooms.${seat.state}`, { span: words.span(ms) }));
+      write(since, this.options.long || seat.state !== "present" ? words.t(`rooms.${seat.state}`, { span: words.span(ms) }) : "");
     };
     return { node, show };
   }

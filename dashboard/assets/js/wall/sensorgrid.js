@@ -11,6 +11,10 @@ import { AgeMark, Panel, badge, showLevel, stamp } from "./tile.js";
  * @typedef {import("./sensors.js").Sensed} Sensed
  */
 
+/** Heights in the style sheet, so that groups share a column by what they hold. */
+const ROW_REM = 1.2;
+const HEAD_REM = 2.6;
+
 export class SensorGrid {
   /** @type {Moment | null} */
   #moment = null;
@@ -28,7 +32,7 @@ export class SensorGrid {
   draw(moment, sensed) {
     this.#moment = moment;
     const { words, now, link } = moment;
-    for (const { kinds, panel, list } of this.groups) {
+    for (const { name, kinds, panel, list } of this.groups) {
       const rows = inOrder(sensed.filter(({ sensor }) => kinds.includes(sensor.station.kind)));
       const abnormal = rows.filter(({ judgement }) => judgement.level > 0).length;
       const newest = rows.reduce((at, { sensor }) => Math.max(at, sensor.at ?? 0), 0) || null;
@@ -36,7 +40,11 @@ export class SensorGrid {
       const state = rows.length === 0 ? link : states.includes("fresh") ? "fresh" : states.includes("late") ? "late" : "lost";
       panel.show(words, { value: abnormal, at: newest, state, now });
       panel.sayEmpty(rows.length === 0 ? words.t("sensors.empty") : null);
-      put(panel.node, "style", `flex-grow:${Math.max(2, rows.length + 1)}`);
+      if (panel.node.parentElement?.classList.contains("part")) put(panel.node.parentElement, "style", `flex-grow:${(rows.length * ROW_REM + HEAD_REM).toFixed(1)}`);
+      const quantities = new Set(rows.map(({ sensor }) => words.name(sensor.name)));
+      // One quantity for all is said once, in the title.
+      put(panel.node, "data-one", quantities.size === 1);
+      write(panel.title, [words.t(`group.${name}`), ...(quantities.size === 1 ? quantities : [])].join(" "));
       list.show(rows.map((row) => [row.sensor.id, row]), moment.clock);
       const sources = [...new Set(rows.map(({ sensor }) => words.name(sensor.source)).filter(Boolean))];
       const pages = list.pages > 1 ? words.t("page", { page: list.page, pages: list.pages }) : "";
@@ -68,7 +76,7 @@ export class SensorGrid {
       write(quantity, words.name(sensor.name));
       write(value, words.number(sensor.value, sensor.decimals));
       write(unit, sensor.unit);
-      write(direction, arrow(sensed.trend));
+      write(direction, arrow(sensed));
       mark.show(words, state, sensor.at === null || now === null ? null : now - sensor.at);
       if (seen && moment.scene === "sensors") spark.show(sensor, judgement.mark?.value ?? sensed.next?.mark.value ?? null);
     };

@@ -47,7 +47,10 @@ export function inOrder(sensed) {
 export function waters(sensed) {
   const wet = sensed.filter(({ sensor }) => sensor.station.kind === "river" || sensor.station.kind === "reservoir");
   const judged = wet.filter(({ sensor }) => sensor.marks.length > 0);
-  return inOrder(judged.length > 0 ? judged : wet);
+  const chosen = inOrder(judged.length > 0 ? judged : wet);
+  // A river rises in minutes, a reservoir in hours: among equals, rivers first.
+  const river = (/** @type {Sensed} */ { sensor }) => (sensor.station.kind === "river" ? 0 : 1);
+  return chosen.sort((a, b) => (a.judgement.level || 9) - (b.judgement.level || 9) || river(a) - river(b));
 }
 
 /**
@@ -70,7 +73,12 @@ export function meaning(words, { sensor, judgement, trend: going, next }) {
   return { text: words.t(`trend.${going.direction}`), kind: "plain" };
 }
 
-/** @param {import("./risk.js").Trend} going */
-export function arrow(going) {
+/**
+ * The direction as a sign; a sensor that is silent goes nowhere that we know.
+ *
+ * @param {Sensed} sensed
+ */
+export function arrow({ trend: going, state }) {
+  if (state === "lost") return "";
   return going.direction > 0 ? "↑" : going.direction < 0 ? "↓" : "→";
 }

@@ -26,7 +26,7 @@ export class Words {
     const base = { timeZone: timezone, hourCycle: "h23" };
     this.#time = new Intl.DateTimeFormat(locale, { ...base, hour: "2-digit", minute: "2-digit", second: "2-digit" });
     this.#minute = new Intl.DateTimeFormat(locale, { ...base, hour: "2-digit", minute: "2-digit" });
-    this.#day = new Intl.DateTimeFormat(locale, { ...base, year: "numeric", month: "long", day: "numeric", weekday: "short" });
+    this.#day = new Intl.DateTimeFormat(locale, { ...base, month: lang === "zh" ? "long" : "short", day: "numeric", weekday: "short" });
     this.#stamp = new Intl.DateTimeFormat(locale, { ...base, month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit" });
   }
 
