@@ -1,0 +1,280 @@
+"""The rules of rooms: who comes in, as what, and what the journal says of it."""
+
+import pytest
+from sqlalchemy.orm import Session
+
+from auth.permissions import Role
+from auth.principal import Principal
+from conference import rooms
+from foundation import journal
+from foundation.clock import ManualClock
+from foundation.database import Database
+from foundation.errors import Conflict, Forbidden, NotFound, TooMany, UserError
+from foundation.identifiers import new_id
+
+OFFICER = Principal("person", "p-officer", "值班员", Role.DUTY, "bizhai", login_id="l1")
+VILLAGE = Principal("person", "p-village", "梨树坪", Role.VILLAGE, "lishuping", login_id="l2")
+WALL = Principal("device", "d-wall", "大屏", Role.VIEWER, "bizhai", login_id="d-wall")
+
+
+def guest_of(room_id: str, role: str = "speaker") -> Principal:
+    return Principal("guest", new_id(), "王医生", Role.GUEST, login_id="k", room_id=room_id, room_role=role)
+
+
+class House:
+    """A database with one open room, and the acts of tests on it."""
+
+    def __init__(self, database: Database, clock: ManualClock) -> None:
+        self.database = database
+        self.clock = clock
+        with database.writing() as session:
+            self.room = rooms.open_room(session, clock, OFFICER, "防汛会商", expected=["lishuping", "zhongzhai"]).id
+
+    def join(self, principal: Principal, session_id: str | None = None) -> rooms.Joined:
+        with self.database.writing() as session:
+            return rooms.join(session, self.clock, principal, self.room, session_id or new_id())
+
+    def connect(self, joined: rooms.Joined) -> bool:
+        with self.database.writing() as session:
+            return rooms.connected(session, self.clock, self.room, joined.participant.id, joined.participant.session)
+
+    def lose(self, joined: rooms.Joined) -> None:
+        with self.database.writing() as session:
+            rooms.disconnected(session, self.clock, [joined.participant.session])
+
+    def tell_lost(self) -> None:
+        with self.database.writing() as session:
+            rooms.tell_lost(session, self.clock)
+
+    def roster(self) -> dict[str, dict[str, object]]:
+        with self.database.reading() as session:
+            return {one["name"]: one for one in rooms.roster(session, self.room)["participants"]}
+
+    def version(self) -> int:
+        with self.database.reading() as session:
+            return int(rooms.roster(session, self.room)["version"])
+
+    def kinds(self) -> list[str]:
+        with self.database.reading() as session:
+            return [row.kind for row in reversed(journal.newest(session, 100, frozenset({"rooms"})))]
+
+    def state(self) -> dict[str, object]:
+        with self.database.reading() as session:
+            return rooms.snapshot(session)[self.room]
+
+
+@pytest.fixture
+def house(database: Database, clock: ManualClock) -> House:
+    return House(database, clock)
+
+
+def test_the_feed_shows_an_open_room_with_who_is_expected_and_who_is_present(house: House) -> None:
+    house.connect(house.join(VILLAGE))
+    state = house.state()
+    assert (state["title"], state["open"], state["expected"]) == ("防汛会商", True, ["lishuping", "zhongzhai"])
+    present = state["present"]
+    assert isinstance(present, list)
+    assert [(one["name"], one["site"], one["role"], one["connected"]) for one in present] == [
+        ("梨树坪", "lishuping", "speaker", True)
+    ]
+
+
+def test_opening_twice_with_one_id_is_once(house: House) -> None:
+    with house.database.writing() as session:
+        again = rooms.open_room(session, house.clock, OFFICER, "另一个名称", id=house.room)
+    assert again.title == "防汛会商"
+    assert house.kinds() == ["room.opened"]
+
+
+@pytest.mark.parametrize("title", ["", "   ", "长" * 121, None, 5])
+def test_a_room_needs_a_title_of_bounded_length(house: House, title: object) -> None:
+    with pytest.raises(UserError, match="bad_title"), house.database.writing() as session:
+        rooms.open_room(session, house.clock, OFFICER, title)
+
+
+def test_a_village_may_not_open_a_room_and_a_wall_may_not_join_one(house: House) -> None:
+    with pytest.raises(Forbidden), house.database.writing() as session:
+        rooms.open_room(session, house.clock, VILLAGE, "村里")
+    with pytest.raises(Forbidden):
+        house.join(WALL)
+
+
+def test_a_guest_comes_into_the_room_of_the_link_and_into_no_other(house: House) -> None:
+    assert house.join(guest_of(house.room, "listener")).participant.role == "listener"
+    with pytest.raises(Forbidden):
+        house.join(guest_of(new_id()))
+
+
+def test_the_opener_hosts_a_villager_speaks_and_a_listener_gets_no_grants(house: House) -> None:
+    assert house.join(OFFICER).participant.role == "host"
+    assert house.join(VILLAGE).participant.grants == ["audio", "camera", "screen"]
+    assert house.join(guest_of(house.room, "listener")).participant.grants == []
+
+
+def test_a_listener_cannot_say_that_it_sends(house: House) -> None:
+    listener = house.join(guest_of(house.room, "listener")).participant
+    for sends in ({"muted": False}, {"camera": True}, {"screen": True}):
+        with pytest.raises(Forbidden), house.database.writing() as session:
+            rooms.change_state(session, listener.id, listener.session, **sends)
+
+
+def test_the_newest_session_wins_and_the_roster_has_one_of_each(house: House) -> None:
+    first = house.join(VILLAGE)
+    house.connect(first)
+    second = house.join(VILLAGE)
+    assert second.participant.id == first.participant.id
+    assert second.replaced == first.participant.session
+    assert list(house.roster()) == ["梨树坪"]
+    assert house.roster()["梨树坪"]["connected"] is False
+    assert house.connect(first) is False
+    assert house.connect(second) is True
+    with pytest.raises(Forbidden), house.database.writing() as session:
+        rooms.change_state(session, first.participant.id, first.participant.session, muted=True)
+
+
+def test_a_session_that_joins_again_replaces_nothing(house: House) -> None:
+    joined = house.join(VILLAGE)
+    house.connect(joined)
+    again = house.join(VILLAGE, joined.participant.session)
+    assert again.replaced is None
+    assert again.participant.connected
+
+
+def test_each_change_of_the_roster_has_a_higher_version(house: House) -> None:
+    versions = [house.version()]
+    joined = house.join(VILLAGE)
+    for change in (
+        lambda: house.connect(joined),
+        lambda: house.lose(joined),
+        lambda: house.connect(joined),
+    ):
+        versions.append(house.version())
+        change()
+    versions.append(house.version())
+    assert versions == sorted(set(versions))
+
+
+def test_a_short_loss_is_not_journalled_and_a_long_one_is_with_its_return(house: House) -> None:
+    joined = house.join(VILLAGE)
+    house.connect(joined)
+    house.lose(joined)
+    house.clock.advance(rooms.LOST_AFTER_S - 1)
+    house.tell_lost()
+    house.connect(joined)
+    assert house.kinds() == ["room.opened", "room.joined"]
+    house.lose(joined)
+    house.clock.advance(rooms.LOST_AFTER_S)
+    house.tell_lost()
+    house.tell_lost()
+    assert house.roster()["梨树坪"]["connected"] is False
+    house.connect(joined)
+    assert house.kinds() == ["room.opened", "room.joined", "room.lost", "room.returned"]
+
+
+def test_who_never_had_a_link_is_neither_told_nor_left_behind(house: House) -> None:
+    joined = house.join(VILLAGE)
+    with house.database.writing() as session:
+        assert rooms.forget_unheard(session, joined.participant.id, joined.participant.session)
+    assert house.roster() == {}
+    assert house.kinds() == ["room.opened"]
+
+
+def test_leaving_takes_one_off_the_roster_and_coming_back_keeps_the_identity(house: House) -> None:
+    joined = house.join(VILLAGE)
+    house.connect(joined)
+    with house.database.writing() as session:
+        assert rooms.leave(session, house.clock, joined.participant.id, joined.participant.session)
+        assert not rooms.leave(session, house.clock, joined.participant.id, joined.participant.session)
+    assert house.roster() == {}
+    assert house.join(VILLAGE).participant.id == joined.participant.id
+    assert house.kinds() == ["room.opened", "room.joined", "room.left"]
+
+
+def test_mute_survives_a_new_session(house: House) -> None:
+    joined = house.join(VILLAGE)
+    with house.database.writing() as session:
+        rooms.change_state(session, joined.participant.id, joined.participant.session, muted=True)
+    house.join(VILLAGE)
+    assert house.roster()["梨树坪"]["muted"] is True
+
+
+def test_a_host_mutes_by_taking_the_grant_and_unmuting_oneself_gives_it_back(house: House) -> None:
+    host, village = house.join(OFFICER).participant, house.join(VILLAGE).participant
+    with house.database.writing() as session:
+        muted = rooms.mute_by_host(session, host.id, village.id)
+    assert (muted.muted, muted.grants) == (True, ["camera", "screen"])
+    with house.database.writing() as session:
+        spoken = rooms.change_state(session, village.id, village.session, muted=False)
+    assert spoken.grants == ["audio", "camera", "screen"]
+    with pytest.raises(Forbidden), house.database.writing() as session:
+        rooms.mute_by_host(session, village.id, host.id)
+
+
+def test_who_was_removed_stays_removed(house: House) -> None:
+    host, village = house.join(OFFICER).participant, house.join(VILLAGE)
+    house.connect(village)
+    with house.database.writing() as session:
+        rooms.remove(session, house.clock, host.id, village.participant.id)
+    assert list(house.roster()) == ["值班员"]
+    with pytest.raises(Forbidden):
+        house.join(VILLAGE)
+    assert house.kinds()[-1] == "room.left"
+
+
+def test_only_a_host_ends_a_room_and_then_nobody_comes_in(house: House) -> None:
+    house.connect(house.join(VILLAGE))
+    with pytest.raises(Forbidden), house.database.writing() as session:
+        rooms.close_room(session, house.clock, VILLAGE, house.room)
+    with house.database.writing() as session:
+        rooms.close_room(session, house.clock, OFFICER, house.room)
+    assert house.kinds()[-1] == "room.closed"
+    with pytest.raises(Conflict):
+        house.join(VILLAGE)
+    with house.database.reading() as session:
+        assert rooms.snapshot(session) == {}
+        assert rooms.closed_among(session, {house.room}) == {house.room}
+
+
+def test_a_room_has_a_bound(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "PARTICIPANTS_MAX", 1)
+    house.join(VILLAGE)
+    house.join(VILLAGE)
+    with pytest.raises(TooMany, match="room_full"):
+        house.join(OFFICER)
+
+
+def test_a_restarted_web_knows_the_room_and_waits_for_the_nodes_to_tell_who_is_there(house: House) -> None:
+    village, unheard = house.join(VILLAGE), house.join(OFFICER)
+    house.connect(village)
+    with house.database.writing() as session:
+        rooms.forget_links(session, house.clock)
+    assert {name: one["connected"] for name, one in house.roster().items()} == {"梨树坪": False}
+    assert unheard.participant.told == "out"
+    house.connect(village)
+    assert house.roster()["梨树坪"]["connected"] is True
+    assert house.kinds() == ["room.opened", "room.joined"]
+
+
+def test_an_exercise_has_rooms_of_its_own(house: House) -> None:
+    exercise = new_id()
+    with house.database.writing(exercise) as session:
+        drill = rooms.open_room(session, house.clock, OFFICER, "演练会商").id
+    with house.database.reading() as session:
+        assert set(rooms.snapshot(session)) == {house.room}
+        assert rooms.world_of(session, drill) == exercise
+        assert rooms.world_of(session, house.room) is None
+        assert set(rooms.open_worlds(session)) == {None, exercise}
+        with pytest.raises(NotFound):
+            rooms.find_room(session, drill)
+    with house.database.reading(exercise) as session:
+        assert set(rooms.snapshot(session)) == {drill}
+
+
+def test_a_bad_id_is_not_found(database: Database) -> None:
+    def find(session: Session, room_id: object) -> None:
+        with pytest.raises(NotFound):
+            rooms.find_room(session, room_id)
+
+    with database.reading() as session:
+        for room_id in ("", "x", new_id(), None, 7, "../../etc/passwd"):
+            find(session, room_id)
