@@ -53,7 +53,13 @@ def batches(sensors: list[tuple[str, int]], start_ms: int) -> list[list[dict[str
         rows: list[dict[str, object]] = []
         for index in range(BATCH):
             name, _key = sensors[index % len(sensors)]
-            rows.append({"sensor": name, "at": start_ms + number * 100_000 + index // len(sensors) * 1000, "value": float(index)})
+            rows.append(
+                {
+                    "sensor": name,
+                    "at": start_ms + number * 100_000 + index // len(sensors) * 1000,
+                    "value": float(index),
+                }
+            )
         made.append(rows)
     return made
 
@@ -75,7 +81,13 @@ def over_http(served: Served, made: list[list[dict[str, object]]]) -> float:
 
 def bare(database: Database, made: list[list[dict[str, object]]], keys: dict[str, int]) -> float:
     """Rows a second of SQLAlchemy's executemany, one transaction a batch, on a database with the same settings."""
-    rows = [[{"sensor_key": keys[str(row["sensor"])], "at": row["at"], "value": row["value"], "quality": 0} for row in batch] for batch in made]
+    rows = [
+        [
+            {"sensor_key": keys[str(row["sensor"])], "at": row["at"], "value": row["value"], "quality": 0}
+            for row in batch
+        ]
+        for batch in made
+    ]
     begin = time.perf_counter()
     for batch in rows:
         with database.writing() as session:

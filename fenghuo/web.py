@@ -22,6 +22,7 @@ from conference.relay import ice_servers
 from conference.signalling import NAMESPACE as ROOM_NAMESPACE
 from conference.signalling import Signalling
 from dashboard.api import Api
+from dashboard.body_limit import limit_bodies
 from dashboard.chooser import create_chooser
 from dashboard.desk import create_desk
 from dashboard.feed import Feed
@@ -41,7 +42,6 @@ from foundation.settings import Settings
 from operations.sensing import Sensing
 from operations.township import mode_of
 
-MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_EVENT_BYTES = 128 * 1024
 """An SDP offer is the largest thing that a page sends over Socket.IO (64 KiB)."""
 SPARE_THREADS = 20
@@ -75,7 +75,6 @@ class Web:
         self.app = app = Flask(
             "fenghuo", static_folder=str(Path(dashboard.__file__).parent / "assets"), static_url_path="/assets"
         )
-        app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
         if settings.trusted_proxies:
             hops = settings.trusted_proxies
             app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
@@ -91,6 +90,7 @@ class Web:
             manage_session=False,
         )
         authority = Authority(database, clock, settings.home)
+        limit_bodies(app)
         self.gate = gate = Gate(app, authority, settings)
         nodes = Nodes(socketio, clock)
         turn_secret = secret(settings.home, "turn")

@@ -35,5 +35,5 @@ def configure_logs(process: str, level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(process))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("engineio", "socketio", "werkzeug", "amqtt", "transitions", "aioice", "geventwebsocket"):
+    for noisy in ("engineio", "socketio", "werkzeug", "amqtt", "transitions", "aioice", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

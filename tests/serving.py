@@ -14,6 +14,10 @@ from urllib.request import Request, urlopen
 
 import psutil
 
+from fenghuo.demo.township import build_resources, build_roster, build_sites, build_stations
+from foundation.clock import SystemClock
+from foundation.database import Database
+from foundation.migrations import upgrade
 from tests.servers import free_port
 
 READY_S = 40
@@ -64,7 +68,9 @@ class Served:
     def start(self, ready: bool = True) -> None:
         """Start, and wait until it is ready."""
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen([sys.executable, "-m", "fenghuo", *self.command], env=self.environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "fenghuo", *self.command], env=self.environment, stdout=log, stderr=log
+            )
         if ready:
             self.wait_ready()
 
@@ -111,7 +117,9 @@ class Served:
 
     # --- the API
 
-    def call(self, method: str, path: str, content: Any = None, token: str | None = None, raw: bytes | None = None) -> tuple[int, Any]:
+    def call(
+        self, method: str, path: str, content: Any = None, token: str | None = None, raw: bytes | None = None
+    ) -> tuple[int, Any]:
         """One request; (status, JSON content). With `token` None the administrator asks."""
         body = raw if raw is not None else (None if content is None else json.dumps(content).encode())
         request = Request(self.url + path, data=body, method=method)
@@ -141,3 +149,22 @@ class Served:
         request.add_header("Content-Type", "application/json")
         with urlopen(request, timeout=20) as answer:
             return str(json.load(answer)["access_token"])
+
+
+def build_township(home: Path) -> None:
+    """The demo's sites, stations, resources and roster in an empty data folder, without its readings, incidents and people."""
+    home.mkdir(parents=True, exist_ok=True)
+    database = Database(f"sqlite:///{home.resolve() / 'fenghuo.db'}")
+    upgrade(database)
+    build_in(database)
+    database.close()
+
+
+def build_in(database: Database) -> None:
+    """The same in a database that has the schema."""
+    clock = SystemClock()
+    with database.writing() as session:
+        build_sites(session, clock)
+        build_stations(session, clock)
+        build_resources(session, clock)
+        build_roster(session, clock)

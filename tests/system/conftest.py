@@ -1,0 +1,45 @@
+"""Running systems, shared by the tests that do not break them."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Playwright
+
+from tests.browser import Watched, chromium, playwright
+from tests.serving import Served, build_township
+
+
+@pytest.fixture(scope="session")
+def running_playwright() -> Iterator[Playwright]:
+    """Playwright for the whole run."""
+    with playwright() as running:
+        yield running
+
+
+@pytest.fixture
+def browser(running_playwright: Playwright) -> Iterator[Watched]:
+    """A Chromium of the test's own."""
+    with chromium(running_playwright) as watched:
+        yield watched
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A running township that tests use but do not break."""
+    system = Served(tmp_path_factory.mktemp("served") / "home")
+    build_township(system.home)
+    system.create_admin()
+    system.start()
+    yield system
+    system.stop()
+
+
+@pytest.fixture
+def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A running township of the test's own, to be killed."""
+    system = Served(tmp_path_factory.mktemp("breakable") / "home")
+    build_township(system.home)
+    system.create_admin()
+    system.start()
+    yield system
+    system.stop()

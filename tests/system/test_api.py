@@ -1,0 +1,149 @@
+"""The HTTP API of a running system: what it gives, and what bad input gets."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.serving import Served
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def test_an_incident_is_taken_in_listed_changed_and_told_in_the_journal(served: Served) -> None:
+    status, made = served.call(
+        "POST", "/api/v1/incidents", {"title": "山洪", "class": "natural", "level": 3, "site": "bizhai"}
+    )
+    assert status == 201
+    assert made["id"] in [incident["id"] for incident in served.call("GET", "/api/v1/incidents")[1]]
+    status, changed = served.call("PATCH", f"/api/v1/incidents/{made['id']}", {"level": 2, "version": made["version"]})
+    assert (status, changed["level"]) == (200, 2)
+    assert served.call("PATCH", f"/api/v1/incidents/{made['id']}", {"level": 1, "version": made["version"]})[0] == 409
+    status, whole = served.call("GET", f"/api/v1/incidents/{made['id']}")
+    assert [event["kind"] for event in whole["timeline"]] == ["incident.raised", "incident.opened"]
+    assert served.call("PATCH", f"/api/v1/incidents/{made['id']}", {"status": "closed"})[1]["status"] == "closed"
+
+
+def test_a_reading_that_was_acknowledged_is_there(served: Served) -> None:
+    at = now_ms()
+    status, outcome = served.call("POST", "/api/v1/readings", [{"sensor": "bizhai-flow", "at": at, "value": 59.5}])
+    assert (status, outcome) == (200, {"accepted": 1, "rejected": []})
+    status, found = served.call("GET", f"/api/v1/readings?sensor=bizhai-flow&from={at}&to={at}")
+    assert (status, found["points"]) == (200, [[at, 59.5]])
+
+
+def test_bad_rows_are_named_and_the_rest_is_kept(served: Served) -> None:
+    at = now_ms()
+    rows = (
+        f'[{{"sensor":"bizhai-flow","at":{at},"value":1}},{{"sensor":"bizhai-flow","at":{at},"value":NaN}},'
+        f'{{"sensor":"nobody","at":{at},"value":1}},{{"sensor":"bizhai-flow","at":{at},"value":1,"unit":"cfs"}},'
+        f'{{"sensor":"bizhai-flow","at":{at + 10_000_000},"value":1}}]'
+    )
+    status, outcome = served.call("POST", "/api/v1/readings", raw=rows.encode())
+    assert (status, outcome["accepted"]) == (200, 1)
+    assert [(each["index"], each["field"], each["code"]) for each in outcome["rejected"]] == [
+        (1, "value", "not_finite"),
+        (2, "sensor", "sensor_unknown"),
+        (3, "unit", "wrong_unit"),
+        (4, "at", "in_the_future"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "fields"),
+    [
+        ({"title": "x", "class": "fire", "level": 3}, ["class"]),
+        ({"title": "x", "class": "natural", "level": 9}, ["level"]),
+        ({"title": "x", "class": "natural"}, ["level"]),
+        ({"title": "x", "class": "natural", "level": 3, "colour": "red"}, ["colour"]),
+        ({"title": "x", "class": "natural", "level": 3, "lat": 91}, ["lat"]),
+    ],
+)
+def test_a_wrong_incident_names_its_fields(served: Served, content: Any, fields: list[str]) -> None:
+    status, problem = served.call("POST", "/api/v1/incidents", content)
+    assert status == 422
+    assert [error["field"] for error in problem["params"]["errors"]] == fields
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[" * 100_000, b""])
+def test_what_is_not_json_is_refused_clearly(served: Served, body: bytes) -> None:
+    for path in ("/api/v1/incidents", "/api/v1/readings"):
+        status, problem = served.call("POST", path, raw=body)
+        assert status in (400, 422)
+        assert problem["code"] == "not_json"
+
+
+def test_a_body_of_ten_megabytes_is_refused(served: Served) -> None:
+    status, problem = served.call("POST", "/api/v1/readings", raw=b" " * 10_000_000)
+    assert (status, problem["status"]) == (413, 413)
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b.c", "fhd_nothing", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9."])
+def test_a_bad_token_is_refused_always_in_the_same_words(served: Served, token: str) -> None:
+    status, problem = served.call("GET", "/api/v1/incidents", token=token)
+    assert (status, problem["code"]) == (401, "unauthenticated")
+
+
+def test_unknown_things_are_not_found(served: Served) -> None:
+    assert served.call("GET", "/api/v1/incidents/019a0000-0000-7000-8000-000000000009")[0] == 404
+    assert served.call("GET", "/api/v1/readings?sensor=no&from=0&to=1")[0] == 404
+    assert served.call("GET", "/api/v1/nothing")[0] == 404
+
+
+def test_a_csv_file_is_imported_and_its_bad_rows_are_named(served: Served) -> None:
+    description = (
+        '{"time_column": "time", "columns": [{"name": "flow", "sensor": "bizhai-flow"}], "date_order": "day-first"}'
+    )
+    boundary = "b0undary"
+    parts = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="description"\r\n\r\n{description}\r\n'
+        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="f.csv"\r\nContent-Type: text/csv\r\n\r\n'
+        f"time,flow\n1/8/2026 0:00,5\n1/8/2026 1:00,wet\n1/8/2026 2:00,\n\r\n--{boundary}--\r\n"
+    )
+    from urllib.request import Request, urlopen
+
+    request = Request(served.url + "/api/v1/readings/import", parts.encode(), method="POST")
+    request.add_header("Authorization", f"Bearer {served.token()}")
+    request.add_header("Content-Type", f"multipart/form-data; boundary={boundary}")
+    import json
+
+    with urlopen(request, timeout=20) as answer:
+        outcome = json.load(answer)
+    assert (outcome["accepted"], outcome["gaps"]) == (1, 1)
+    assert [(each["line"], each["code"]) for each in outcome["rejected"]] == [(3, "not_a_number")]
+    start = int(datetime(2026, 7, 31, 16, tzinfo=UTC).timestamp() * 1000)
+    assert served.call("GET", f"/api/v1/readings?sensor=bizhai-flow&from={start}&to={start}")[1]["points"] == [
+        [start, 5.0]
+    ]
+
+
+def test_every_way_in_names_its_permission_and_every_error_has_words_in_both_languages(served: Served) -> None:
+    status, document = served.call("GET", "/api/v1/openapi.json")
+    assert (status, document["openapi"]) == (200, "3.1.0")
+    assert all("x-permission" in operation for path in document["paths"].values() for operation in path.values())
+
+
+def test_the_operator_s_questions_are_answered(served: Served) -> None:
+    assert served.call("GET", "/healthz")[0] == 200
+    assert served.call("GET", "/readyz")[1] == {"state": "ready", "database": "ok", "worker": "up", "media": "up"}
+    status, metrics = served.call("GET", "/metrics")
+    assert status == 200
+    for name in (
+        b"fenghuo_feed_clients",
+        b"fenghuo_feed_queue_depth_max",
+        b"fenghuo_feed_dropped_total",
+        b"fenghuo_journal_id",
+        b"fenghuo_readings_accepted_total",
+    ):
+        assert name in metrics
+    assert served.call("GET", "/metrics", token="x")[0] == 401
+
+
+def test_the_doctor_finds_a_running_system_healthy(served: Served) -> None:
+    done = served.run("doctor")
+    assert done.returncode == 0, done.stdout
+    for name in ("disk", "clock", "secrets", "database", "web port", "media port", "MQTT", "browser parts"):
+        assert name in done.stdout
