@@ -1,6 +1,7 @@
 /** A list that shows whole rows only: as many as its box holds, the others on further pages. */
 
 import { put } from "./dom.js";
+import { pageOf } from "./paging.js";
 
 /**
  * @template T
@@ -14,10 +15,10 @@ const PAGE_MS = 8000;
 export class RowList {
   /** @type {Map<string, Row<T>>} */
   #rows = new Map();
+  /** Rows that fit; none in a box that is too small for one. */
   #capacity = 1;
+  #rowHeight = 0;
   #order = "";
-  /** Rows that exist but are on other pages. */
-  hiddenRows = 0;
   page = 1;
   pages = 1;
 
@@ -41,21 +42,19 @@ export class RowList {
    *
    * @param {[string, T][]} items
    * @param {number} clock milliseconds that only grow, for turning pages
+   * @param {number} [pinned] so many of the first rows are abnormal and stay in sight on every page
    */
-  show(items, clock) {
+  show(items, clock, pinned = 0) {
     const wanted = items.map(([id]) => id);
     const order = wanted.join("\n");
     if (order !== this.#order) this.#arrange(wanted, order);
-    this.pages = Math.max(1, Math.ceil(items.length / this.#capacity));
-    const index = this.paged ? Math.floor(clock / PAGE_MS) % this.pages : 0;
-    this.page = index + 1;
-    // The last page is a full one: rows may come twice, an almost empty box is a waste.
-    const from = this.paged ? Math.max(0, Math.min(index * this.#capacity, items.length - this.#capacity)) : 0;
-    this.hiddenRows = Math.max(0, items.length - this.#capacity);
+    const cut = pageOf(items.length, this.#capacity, this.paged ? pinned : 0, this.paged ? Math.floor(clock / PAGE_MS) : 0);
+    this.page = cut.page;
+    this.pages = cut.pages;
     items.forEach(([id, item], place) => {
       const row = this.#rows.get(id);
       if (row === undefined) return;
-      const seen = place >= from && place < from + this.#capacity;
+      const seen = place < cut.kept || (place >= cut.from && place < cut.to);
       put(row.node, "hidden", !seen);
       row.show(item, seen);
     });
@@ -84,9 +83,9 @@ export class RowList {
   #measure() {
     const sample = [...this.#rows.values()].find((row) => !row.node.hidden)?.node;
     const height = this.box.clientHeight;
-    // A hidden scene has no height: what was measured last holds.
-    if (sample === undefined || height === 0 || sample.offsetHeight === 0) return;
+    if (sample !== undefined && sample.offsetHeight > 0) this.#rowHeight = sample.offsetHeight;
+    if (height === 0 || this.#rowHeight === 0) return;
     const gap = parseFloat(getComputedStyle(this.box).rowGap) || 0;
-    this.#capacity = Math.max(1, Math.floor((height + gap + 1) / (sample.offsetHeight + gap))) * this.columns;
+    this.#capacity = Math.floor((height + gap + 1) / (this.#rowHeight + gap)) * this.columns;
   }
 }

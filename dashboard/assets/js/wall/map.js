@@ -43,7 +43,7 @@ export class MapPanel {
     this.labelLayer = s("g");
     this.svg.append(this.groundLayer, this.labelLayer);
     const legend = h("ul.legend");
-    for (const kind of ["site", "river", "rain", "ground", "team", "shelter", "lost"]) {
+    for (const kind of ["river", "rain", "ground", "team", "shelter", "lost"]) {
       const symbol = s("svg", { viewBox: "-10 -10 20 20", class: "legend-symbol" }, shapeOf(kind === "ground" ? "slope" : kind, kind === "lost"));
       legend.append(h("li", {}, symbol, words.t(`map.${kind}`)));
     }

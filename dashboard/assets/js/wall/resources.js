@@ -54,7 +54,7 @@ export class ResourcesPanel {
     const short = all.filter((resource) => shortage(resource) > 0).length;
     this.panel.show(words, { value: short, at: heardAt, state: link, now });
     this.panel.sayEmpty(all.length === 0 ? words.t("resources.empty") : null);
-    this.list.show(shortFirst(all).map((resource) => [resource.id, resource]), moment.clock);
+    this.list.show(shortFirst(all).map((resource) => [resource.id, resource]), moment.clock, short);
     const pages = this.list.pages > 1 ? words.t("page", { page: this.list.page, pages: this.list.pages }) : "";
     write(this.panel.note, [short > 0 ? words.t("resources.short", { n: short }) : all.length > 0 ? words.t("resources.enough") : "", pages].filter(Boolean).join(" · "));
   }

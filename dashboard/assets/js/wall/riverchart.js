@@ -60,7 +60,7 @@ export class RiverChart {
       this.#choose(worst, clock);
     }
     if (chosen === undefined) {
-      this.panel.show(words, { value: null, at: null, state: link === "fresh" ? "lost" : link, now });
+      this.panel.show(words, { value: null, at: moment.heardAt, state: link, now });
       this.panel.sayEmpty(words.t("rivers.empty"));
       return;
     }
@@ -146,7 +146,7 @@ export class RiverChart {
     low = Math.floor((low - step * 0.2) / step) * step;
     high = Math.ceil((high + step * 0.5) / step) * step;
     const short = (this.#points[this.#points.length - 1]?.[0] ?? 0) - (this.#points[0]?.[0] ?? 0) < SECONDS_BELOW_MS;
-    const range = JSON.stringify([this.#sensor, low, high, short, moment.least]);
+    const range = JSON.stringify([this.#sensor, low, high, short, moment.least, graph.clientWidth]);
     if (range === this.#range) return;
     this.#range = range;
     const size = moment.least;
@@ -154,11 +154,11 @@ export class RiverChart {
       "yaxis.range": [low, high],
       "yaxis.title.text": "",
       "yaxis.tickfont.size": size, "xaxis.tickfont.size": size, "font.size": size,
-      "xaxis.nticks": 6, "margin.l": size * 3, "margin.b": size * 1.6, "margin.t": size * 0.4, "margin.r": size,
+      "xaxis.nticks": Math.max(2, Math.floor(graph.clientWidth / (size * 7))), "margin.l": size * 3, "margin.b": size * 1.6, "margin.t": size * 0.4, "margin.r": size,
       "xaxis.tickformat": short ? "%H:%M:%S" : "%H:%M", "yaxis.tickformat": `.${Math.min(sensor.decimals, step >= 1 ? 0 : 2)}f`,
       shapes: sensor.marks.map((mark) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: mark.value, y1: mark.value,
         line: { color: this.colours[String(MARK_LEVEL[mark.kind])], width: Math.max(1.5, size / 12), dash: "dash" } })),
-      annotations: sensor.marks.map((mark) => ({ text: `${words.name(mark.name)} ${words.number(mark.value, sensor.decimals)}`, xref: "paper", x: 0, xanchor: "left",
+      annotations: sensor.marks.map((mark, index) => ({ text: `${words.name(mark.name)} ${words.number(mark.value, sensor.decimals)}`, xref: "paper", x: index % 2, xanchor: index % 2 === 0 ? "left" : "right",
         y: mark.value, yanchor: "bottom", showarrow: false, font: { color: this.colours[String(MARK_LEVEL[mark.kind])], size } })),
     });
     drawing.restyle(graph, { "line.width": Math.max(2, size / 9) }, [0]);

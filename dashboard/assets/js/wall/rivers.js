@@ -30,9 +30,9 @@ export class RiversPanel {
     const newest = rows.reduce((at, { sensor }) => Math.max(at, sensor.at ?? 0), 0) || null;
     const worst = rows[0];
     const abnormal = rows.filter(({ judgement }) => judgement.level > 0).length;
-    this.panel.show(words, { value: abnormal, at: newest, state: worst ? bestState(rows) : moment.link, now });
+    this.panel.show(words, { value: abnormal, at: worst ? newest : moment.heardAt, state: worst ? bestState(rows) : moment.link, now });
     this.panel.sayEmpty(rows.length === 0 ? words.t("rivers.empty") : null);
-    this.list.show(rows.map((row) => [row.sensor.id, row]), moment.clock);
+    this.list.show(rows.map((row) => [row.sensor.id, row]), moment.clock, abnormal);
     write(this.panel.note, this.list.pages > 1 ? words.t("page", { page: this.list.page, pages: this.list.pages }) : "");
   }
 

@@ -82,7 +82,7 @@ export class RoomPanel {
     write(this.what, room.title);
     const missing = list.length - present;
     write(this.panel.note, missing > 0 ? words.t("rooms.absent", { n: missing }) : words.t("rooms.complete"));
-    this.list.show(list.map((seat) => [seat.site, seat]), moment.clock);
+    this.list.show(list.map((seat) => [seat.site, seat]), moment.clock, missing);
   }
 
   #seat() {

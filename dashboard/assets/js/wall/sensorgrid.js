@@ -31,21 +31,21 @@ export class SensorGrid {
   /** @param {Moment} moment @param {Sensed[]} sensed */
   draw(moment, sensed) {
     this.#moment = moment;
-    const { words, now, link } = moment;
+    const { words, now, link, heardAt } = moment;
     for (const { name, kinds, panel, list } of this.groups) {
       const rows = inOrder(sensed.filter(({ sensor }) => kinds.includes(sensor.station.kind)));
       const abnormal = rows.filter(({ judgement }) => judgement.level > 0).length;
       const newest = rows.reduce((at, { sensor }) => Math.max(at, sensor.at ?? 0), 0) || null;
       const states = rows.map(({ state }) => state);
       const state = rows.length === 0 ? link : states.includes("fresh") ? "fresh" : states.includes("late") ? "late" : "lost";
-      panel.show(words, { value: abnormal, at: newest, state, now });
+      panel.show(words, { value: abnormal, at: rows.length === 0 ? heardAt : newest, state, now });
       panel.sayEmpty(rows.length === 0 ? words.t("sensors.empty") : null);
       if (panel.node.parentElement?.classList.contains("part")) put(panel.node.parentElement, "style", `flex-grow:${(rows.length * ROW_REM + HEAD_REM).toFixed(1)}`);
       const quantities = new Set(rows.map(({ sensor }) => words.name(sensor.name)));
       // One quantity for all is said once, in the title.
       put(panel.node, "data-one", quantities.size === 1);
       write(panel.title, [words.t(`group.${name}`), ...(quantities.size === 1 ? quantities : [])].join(" "));
-      list.show(rows.map((row) => [row.sensor.id, row]), moment.clock);
+      list.show(rows.map((row) => [row.sensor.id, row]), moment.clock, abnormal);
       const sources = [...new Set(rows.map(({ sensor }) => words.name(sensor.source)).filter(Boolean))];
       const pages = list.pages > 1 ? words.t("page", { page: list.page, pages: list.pages }) : "";
       write(panel.note, [abnormal > 0 ? words.t("sensors.abnormal", { n: abnormal }) : "", sources[0] ?? "", pages].filter(Boolean).join(" · "));

@@ -1,0 +1,132 @@
+// The wall's rules, without a page: states, risk, trends, rotation, pages, sizes.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { linkState, readingState, span } from "../../dashboard/assets/js/staleness.js";
+import { Model } from "../../dashboard/assets/js/wall/model.js";
+import { pageOf } from "../../dashboard/assets/js/wall/paging.js";
+import { fit, placeLabel } from "../../dashboard/assets/js/wall/projection.js";
+import { judge, nextMark, trend } from "../../dashboard/assets/js/wall/risk.js";
+import { Rotation } from "../../dashboard/assets/js/wall/rotation.js";
+import { textSize } from "../../dashboard/assets/js/wall/screen.js";
+
+const HOUR = 3_600_000;
+
+/** @param {Partial<import("../../dashboard/assets/js/topics.js").Sensor>} facts @returns {import("../../dashboard/assets/js/topics.js").Sensor} */
+function gauge(facts) {
+  const name = { zh: "站", en: "station" };
+  return {
+    id: "r1.stage", station: { id: "r1", name, kind: "river", site: "v1", lat: null, lon: null }, quantity: "stage", name, unit: "m", decimals: 2, normal: null,
+    marks: [{ kind: "alert", value: 10, name }, { kind: "guarantee", value: 12, name }], period_s: 60, source: name, at: 0, value: 8, quality: 0, recent: [], ...facts,
+  };
+}
+
+/** @param {number} id @param {number} level @returns {import("../../dashboard/assets/js/topics.js").JournalEvent} */
+function incidentEvent(id, level) {
+  const state = { id: "i1", number: "2026-001", title: "山洪", class: "natural", level, status: "open", site: null, place: "", lat: null, lon: null, at: 0, opened_at: 0, by: "" };
+  return { id, at: 0, kind: "incident.raised", topic: "incidents", subject: "i1", site: null, actor: "", summary: { zh: "", en: "" }, state };
+}
+
+test("a reading is fresh, late, then lost, by its own period", () => {
+  assert.equal(readingState(152_000, 0, 60), "fresh");
+  assert.equal(readingState(152_001, 0, 60), "late");
+  assert.equal(readingState(610_001, 0, 60), "lost");
+  assert.equal(readingState(1, null, 60), "lost");
+  assert.deepEqual([3500, 3501, 30_001].map(linkState), ["fresh", "late", "lost"]);
+});
+
+test("ages are told in the unit that suits them", () => {
+  assert.deepEqual([59_999, 60_000, 7_200_000, 3 * 86_400_000].map((ms) => Object.values(span(ms))), [[59, "s"], [1, "min"], [2, "h"], [3, "d"]]);
+});
+
+test("a dead gauge raises the shown level and never lowers it", () => {
+  assert.equal(judge(gauge({}), "fresh").level, 0);
+  assert.equal(judge(gauge({}), "lost").level, 3);
+  for (const value of [10.5, 12.5]) {
+    const alive = judge(gauge({ value }), "fresh").level;
+    assert.ok(judge(gauge({ value }), "lost").level <= alive);
+  }
+});
+
+test("the highest mark that was passed counts", () => {
+  const { level, over } = judge(gauge({ value: 12.5 }), "fresh");
+  assert.deepEqual([level, over], [1, 0.5]);
+  assert.equal(judge(gauge({ marks: [], normal: [0, 7] }), "fresh").level, 3);
+});
+
+test("a rising river says when it reaches the next mark", () => {
+  const recent = /** @type {[number, number][]} */ (Array.from({ length: 10 }, (_, index) => [index * 60_000, 8 + index * 0.02]));
+  const sensor = gauge({ recent, value: 8.18 });
+  const going = trend(recent, 2);
+  assert.equal(going.direction, 1);
+  assert.ok(Math.abs(going.perHour - 1.2) < 1e-6);
+  assert.ok(Math.abs((nextMark(sensor, going)?.inMs ?? 0) - (1.82 / 1.2) * HOUR) < 1000);
+  assert.equal(trend([[0, 8], [1, 8.01], [2, 8]], 2).direction, 0);
+});
+
+test("scenes follow each other, and an incident holds the screen for its time", () => {
+  const rotation = new Rotation(["overview", "sensors"], { sceneMs: 10, holdMs: 30 }, 0);
+  assert.equal(rotation.at(9).scene, "overview");
+  assert.equal(rotation.at(10).scene, "sensors");
+  rotation.promote("incident", 12);
+  assert.deepEqual(rotation.at(41), { scene: "incident", share: 29 / 30, held: true });
+  assert.equal(rotation.at(42).scene, "sensors");
+  rotation.scenes = ["overview"];
+  assert.equal(rotation.at(43).scene, "overview");
+});
+
+test("an incident of level Ⅱ or worse is promoted when it is opened or raised, not when it is lowered", () => {
+  const model = new Model();
+  assert.equal(model.apply(incidentEvent(1, 3)), null);
+  assert.equal(model.apply(incidentEvent(2, 2))?.level, 2);
+  assert.equal(model.apply(incidentEvent(3, 1))?.level, 1);
+  assert.equal(model.apply(incidentEvent(4, 2)), null);
+});
+
+test("late and repeated readings go to their place, and the newest stays the value", () => {
+  const model = new Model();
+  model.replace({ readings: { a: gauge({ at: 10, recent: [[10, 1]] }) } });
+  const system = /** @type {any} */ (null);
+  model.tick({ now: 0, system, readings: { a: [[30, 3, 0], [20, 2, 0], [20, 2.5, 0]] } });
+  const sensor = model.topics.readings["a"];
+  assert.deepEqual(sensor?.recent, [[10, 1], [20, 2.5], [30, 3]]);
+  assert.equal(sensor?.value, 3);
+  assert.equal(model.tick({ now: 0, system, readings: { b: [[1, 1, 0]] } }), true);
+});
+
+test("memory of a sensor's past is bounded", () => {
+  const model = new Model();
+  model.replace({ readings: { a: gauge({ recent: [] }) } });
+  for (let at = 0; at < 500; at += 1) model.tick({ now: 0, system: /** @type {any} */ (null), readings: { a: [[at, at, 0]] } });
+  assert.equal(model.topics.readings["a"]?.recent.length, 120);
+});
+
+test("abnormal rows stay in sight while the others come round", () => {
+  assert.deepEqual(pageOf(10, 4, 1, 0), { kept: 1, from: 1, to: 4, page: 1, pages: 3 });
+  assert.deepEqual(pageOf(10, 4, 1, 2), { kept: 1, from: 7, to: 10, page: 3, pages: 3 });
+  assert.deepEqual(pageOf(10, 2, 3, 1), { kept: 0, from: 1, to: 3, page: 2, pages: 2 });
+  assert.deepEqual(pageOf(3, 8, 1, 5), { kept: 1, from: 1, to: 3, page: 1, pages: 1 });
+  assert.equal(pageOf(5, 0, 0, 0).to, 0);
+});
+
+test("the type size is that of dataviz.screen", () => {
+  // share_of_diagonal(55, 3.5, 20) and (55, 3.5, 16)
+  const size = textSize({ target: 0.014575, least: 0.01166 }, 1920, 1080);
+  assert.ok(Math.abs(size.root - 32.1) < 0.1);
+  assert.equal(size.density, "full");
+  assert.equal(textSize({ target: 0.025, least: 0.02 }, 1920, 1080).density, "compact");
+});
+
+test("the map keeps its points inside and its labels apart", () => {
+  const project = fit([[98, 24], [99, 25]], 400, 300, 20);
+  for (const [lon, lat] of /** @type {[number, number][]} */ ([[98, 24], [99, 25]])) {
+    const [x, y] = project(lon, lat);
+    assert.ok(x >= 19 && x <= 381 && y >= 19 && y <= 281);
+  }
+  const bounds = { width: 200, height: 100 };
+  const first = placeLabel([], 100, 50, 60, 20, 5, bounds);
+  assert.ok(first !== null);
+  const second = placeLabel([first], 100, 50, 60, 20, 5, bounds);
+  assert.ok(second !== null && (second.x + 60 <= first.x || second.y + 20 <= first.y || second.y >= first.y + 20));
+  assert.equal(placeLabel([{ x: 0, y: 0, w: 200, h: 100 }], 100, 50, 60, 20, 5, bounds), null);
+});
