@@ -2,7 +2,7 @@
 
 /** @typedef {"insecure" | "denied" | "missing" | "no_camera" | "no_microphone" | "busy"} Trouble */
 
-const CAMERA = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 24, max: 30 } };
+const CAMERA = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 20, max: 30 } };
 const MICROPHONE = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 const LEVEL_PERIOD_MS = 100;
 /** Silence and loud speech on the level bar, decibels below full scale. */

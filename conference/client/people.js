@@ -40,7 +40,7 @@ export class People {
       silence.append(icon("icon-mic-off", t("room.people.mute", { name: who.name })));
       silence.addEventListener("click", () => this.actions.mute(who.participant));
       const out = document.createElement("button");
-      out.className = "button button--danger";
+      out.className = "button";
       out.textContent = "×";
       out.setAttribute("aria-label", t("room.people.remove", { name: who.name }));
       out.title = t("room.people.remove", { name: who.name });

@@ -379,7 +379,8 @@ export class RoomClient {
 
   /** @param {Roster} roster */
   #heardRoster(roster) {
-    if (roster.version <= this.rosterVersion) return;
+    // Before one knows who one is, the roster cannot be shown; the welcome brings it again.
+    if (this.welcome === null || roster.version <= this.rosterVersion) return;
     this.rosterVersion = roster.version;
     const own = roster.participants.find((one) => one.participant === this.welcome?.participant);
     // While a word of ours is under way, the roster may still say what was before it.

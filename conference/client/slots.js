@@ -60,3 +60,16 @@ export function fit(count, width, height, gap, ratio) {
   }
   return best;
 }
+
+/**
+ * As `fit`, with that one of the given shapes whose tiles are largest.
+ * @param {number} count tiles
+ * @param {number} width of the whole area
+ * @param {number} height of the whole area
+ * @param {number} gap between tiles
+ * @param {number[]} ratios widths by height, the preferred one first
+ */
+export function fitBest(count, width, height, gap, ratios) {
+  const grids = ratios.map((ratio) => fit(count, width, height, gap, ratio));
+  return grids.reduce((best, grid) => (grid.width * grid.height > best.width * best.height ? grid : best));
+}

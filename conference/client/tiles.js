@@ -1,6 +1,6 @@
 /** The pictures: one tile for each who can be seen, laid out so that all fit without scrolling; tells which picture is wanted how high. */
 
-import { assign, fit, keyOf } from "./slots.js";
+import { assign, fitBest, keyOf } from "./slots.js";
 import { span, t } from "./text.js";
 
 /** @typedef {import("./protocol.js").Participant} Participant */
@@ -10,7 +10,8 @@ import { span, t } from "./text.js";
 
 const TILES_MAX = 9;
 const GAP_PX = 8;
-const RATIO = 16 / 9;
+/** As cameras give it; or cut at the sides, where that makes larger tiles. */
+const RATIOS = [16 / 9, 4 / 3];
 /** The strip beside one large picture, as a share of the area. */
 const STRIP = 0.22;
 const STRIP_MAX = 6;
@@ -42,10 +43,13 @@ class Tile {
     this.name = document.createElement("span");
     this.muted = icon("icon-mic-off", t("room.tile.muted"));
     label.append(this.muted, this.name);
+    this.still = document.createElement("span");
+    this.still.className = "tile__still";
+    this.still.textContent = t("room.tile.still");
     this.pin = document.createElement("button");
     this.pin.className = "tile__pin";
     this.pin.addEventListener("click", pinned);
-    this.element.append(this.video, face, label, this.pin);
+    this.element.append(this.video, face, this.still, label, this.pin);
     /** @type {MediaStreamTrack | null} */
     this.track = null;
     /** @type {string | null} */
@@ -206,9 +210,7 @@ export class Tiles {
   /** @param {string[]} keys @param {number} left @param {number} top @param {number} width @param {number} height */
   #grid(keys, left, top, width, height) {
     if (keys.length === 0) return;
-    // Faces may be cut a little at the sides when that makes better use of an upright screen.
-    const ratio = width < height ? 4 / 3 : RATIO;
-    const grid = fit(keys.length, width, height, GAP_PX, ratio);
+    const grid = fitBest(keys.length, width, height, GAP_PX, RATIOS);
     const above = Math.max(0, (height - grid.rows * grid.height - (grid.rows - 1) * GAP_PX) / 2);
     keys.forEach((key, index) => {
       const row = Math.floor(index / grid.columns);
@@ -247,9 +249,13 @@ export class Tiles {
       tile.slot = slot;
       if (slot === null) delete tile.element.dataset.slot;
       else tile.element.dataset.slot = slot;
+      const track = slot === null ? undefined : this.tracks.get(slot);
       const shown = slot === null ? undefined : this.shown.get(slot);
       const ready = shown?.participant === tile.who.participant && shown.kind === tile.kind;
-      tile.play((ready && slot !== null && this.tracks.get(slot)) || null);
+      // Switched off, for lack of room on the line: the last picture stays, and says that it stands still.
+      const stalled = !ready && shown !== undefined && shown.participant === null && track !== undefined && tile.track === track;
+      tile.element.dataset.stalled = String(stalled);
+      if (!stalled) tile.play((ready && track) || null);
     }
   }
 
