@@ -15,6 +15,7 @@ from flask import Blueprint, Response, request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from sqlalchemy import select
 
+from auth.permissions import Permission
 from auth.sites import Site, site_state
 from dashboard.gate import Gate
 from dashboard.snapshots import event_of
@@ -117,7 +118,7 @@ class Operation:
 
     method: str
     path: str
-    needs: str
+    needs: Permission
     summary: str
     run: Callable[..., Any]
     body: type[BaseModel] | None = None

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from auth.permissions import Permission
 from auth.sites import Site, site_state
-from dashboard.messages import text
+from dashboard.messages import LANGUAGES, Lang, text
 from foundation import journal
 from foundation.clock import Clock, epoch_ms, from_epoch_ms
 from foundation.errors import UserError
@@ -27,7 +28,7 @@ TICK_ROWS = 5_000
 """Readings in one tick at most; of more only the newest are told."""
 NEWEST_EVENTS = 40
 
-TOPICS: dict[str, str] = {
+TOPICS: dict[str, Permission] = {
     "sites": "feed.read",
     "readings": "feed.read",
     "incidents": "incident.read",
@@ -60,13 +61,13 @@ def event_of(row: JournalRow) -> dict[str, Any]:
         "subject": row.subject,
         "site": row.site_id,
         "actor": row.actor.get("name", ""),
-        "summary": {lang: summary(lang, row) for lang in ("zh", "en")},
+        "summary": {lang: summary(lang, row) for lang in LANGUAGES},
         "detail": row.detail,
         "state": row.state,
     }
 
 
-def summary(lang: str, row: JournalRow) -> str:
+def summary(lang: Lang, row: JournalRow) -> str:
     """One sentence about a journal entry, in the reader's language."""
     detail = {key: value for key, value in row.detail.items() if isinstance(value, str | int | float)}
     for key in ("level", "from"):

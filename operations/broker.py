@@ -47,7 +47,7 @@ class TooFast(Exception):
     """A sender that goes on while thousands of its messages are not yet acknowledged."""
 
 
-class DurableHandler(BrokerProtocolHandler):
+class DurableHandler(BrokerProtocolHandler):  # type: ignore[misc]
     """amqtt's handler of one connection, acknowledging only what is kept."""
 
     sink: Sink
@@ -64,7 +64,7 @@ class DurableHandler(BrokerProtocolHandler):
         await super()._handle_message_flow(app_message)
 
 
-class Doorkeeper(BaseAuthPlugin):
+class Doorkeeper(BaseAuthPlugin):  # type: ignore[misc]
     """Lets in everybody (on loopback), or who shows the sensors' account."""
 
     @dataclass
@@ -100,8 +100,8 @@ class EmbeddedBroker:
 
     async def open(self) -> None:
         """Listen; OSError when the port is taken."""
-        DurableHandler.sink = staticmethod(self._take)  # type: ignore[assignment]
-        amqtt.broker.BrokerProtocolHandler = DurableHandler  # type: ignore[misc]
+        DurableHandler.sink = staticmethod(self._take)
+        amqtt.broker.BrokerProtocolHandler = DurableHandler
         await self._start()
         self._watch = asyncio.create_task(self._watchdog())
 

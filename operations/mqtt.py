@@ -55,7 +55,7 @@ class Subscriber:
 
     def open(self) -> None:
         """Connect, now or as soon as the broker is there, and stay connected."""
-        properties = Properties(PacketTypes.CONNECT)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
         properties.SessionExpiryInterval = SESSION_EXPIRY_S
         self._client.connect_async(*self._address, keepalive=KEEP_ALIVE_S, clean_start=False, properties=properties)
@@ -81,8 +81,11 @@ class Subscriber:
 
     def _message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         # Waits while the queue is full: then we stop reading, and TCP and the receive maximum hold the broker back.
-        self._ingest.put(message.topic, message.payload, _acknowledgement(client, message.mid, message.qos))
+        self._ingest.put(message.topic, bytes(message.payload), _acknowledgement(client, message.mid, message.qos))
 
 
 def _acknowledgement(client: paho.Client, mid: int, qos: int) -> Callable[[bool], None]:
-    return lambda _kept: client.ack(mid, qos) and None  # type: ignore[func-returns-value]
+    def acknowledge(_kept: bool) -> None:
+        client.ack(mid, qos)
+
+    return acknowledge

@@ -196,4 +196,4 @@ def _sensor(session: Session, station: Station, new: NewSensor) -> Sensor:
 
 def _check_code(code: str) -> None:
     if not code or len(code) > CODE_LENGTH or not set(code) <= CODE_LETTERS:
-        raise UserError("bad_code", code=code[:CODE_LENGTH])
+        raise UserError("bad_code", given=code[:CODE_LENGTH])

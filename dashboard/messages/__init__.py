@@ -4,9 +4,10 @@ import json
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 Lang = Literal["zh", "en"]
+LANGUAGES: tuple[Lang, ...] = get_args(Lang)
 
 _FOLDER = Path(__file__).parent
 _FIRST: Lang = "zh"
