@@ -12,8 +12,6 @@ VENDOR = Path(__file__).resolve().parent / "assets" / "vendor"
 FILES: dict[str, str] = {
     "socket.io-client/dist/socket.io.esm.min.js": "socket.io-client/socket.io.esm.min.js",
     "socket.io-client/dist/socket.io.esm.min.js.map": "socket.io-client/socket.io.esm.min.js.map",
-    "uplot/dist/uPlot.esm.js": "uplot/uPlot.esm.js",
-    "uplot/dist/uPlot.min.css": "uplot/uPlot.min.css",
     "@fontsource-variable/noto-sans-sc/index.css": "noto-sans-sc/index.css",
 }
 """File in node_modules → file in the vendor folder."""
@@ -22,7 +20,6 @@ FOLDERS: dict[str, str] = {"@fontsource-variable/noto-sans-sc/files": "noto-sans
 
 LICENCES: dict[str, str] = {
     "socket.io-client/LICENSE": "socket.io-client/LICENSE",
-    "uplot/LICENSE": "uplot/LICENSE",
     "@fontsource-variable/noto-sans-sc/LICENSE": "noto-sans-sc/LICENSE",
 }
 
