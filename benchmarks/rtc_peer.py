@@ -1,0 +1,284 @@
+"""A real ICE, DTLS and SRTP client for benchmarks: it publishes prepared VP8 packets and drains what it receives, without decoding."""
+
+import asyncio
+import re
+import secrets
+import socket
+import struct
+import time
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from aiortc import RTCCertificate
+from aiortc.codecs.vpx import Vp8Encoder
+from av import VideoFrame
+
+from conference.media import rtcp, stun
+from conference.media.dtls import DtlsEndpoint, fingerprint
+from conference.media.srtp import Direction
+
+FRAME_RATE = 25
+FRAMES = 50
+CLOCK_RATE = 90_000
+VP8_PAYLOAD_TYPE = 96
+RTX_PAYLOAD_TYPE = 97
+CONSENT_EVERY_S = 2.0
+REPORT_EVERY_S = 1.0
+GENEROUS_BPS = 50_000_000
+ABS_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
+MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
+
+
+def prepared_frames(bits_per_second: int) -> list[list[bytes]]:
+    """Two seconds of a moving 640×480 picture as VP8 payloads, a key frame each second: [frame][packet]."""
+    encoder = Vp8Encoder()
+    encoder.target_bitrate = bits_per_second
+    frames = []
+    noise = secrets.token_bytes(640 * 480)
+    for number in range(FRAME_RATE + FRAMES):  # the first second is left out: its key frame is not typical
+        frame = VideoFrame(640, 480, "yuv420p")
+        shift = number * 640 * 3 % len(noise)
+        frame.planes[0].update(bytes(b >> 2 for b in noise[shift:] + noise[:shift]))
+        for plane in frame.planes[1:]:
+            plane.update(bytes([128]) * (320 * 240))
+        frame.pts = number * CLOCK_RATE // FRAME_RATE
+        frame.time_base = Fraction(1, CLOCK_RATE)
+        payloads, _ = encoder.encode(frame, force_keyframe=number % FRAME_RATE == 0)
+        frames.append(payloads)
+    return frames[FRAME_RATE:]
+
+
+@dataclass
+class Remote:
+    """What a server's SDP says."""
+
+    ufrag: str
+    password: str
+    fingerprints: list[tuple[str, str]]
+    address: tuple[str, int]
+    setup: str
+    mids: list[str] = field(default_factory=list)
+    payload_types: list[int] = field(default_factory=list)
+
+
+def read_sdp(sdp: str, network: str) -> Remote:
+    """Read ICE, fingerprint, mids, and the UDP host candidate whose address starts with `network`."""
+
+    def first(pattern: str) -> str:
+        found = re.search(pattern, sdp, re.MULTILINE)
+        if found is None:
+            raise ValueError(f"no {pattern} in {sdp}")
+        return found.group(1)
+
+    prints = re.findall(r"^a=fingerprint:(sha-256) (\S+)", sdp, re.MULTILINE)
+    candidates = re.findall(r"^a=candidate:\S+ 1 udp \d+ (\S+) (\d+) typ host", sdp, re.MULTILINE | re.IGNORECASE)
+    address = next((host, int(port)) for host, port in candidates if host.startswith(network))
+    return Remote(
+        first(r"^a=ice-ufrag:(\S+)"),
+        first(r"^a=ice-pwd:(\S+)"),
+        [(algorithm, value) for algorithm, value in prints][-1:],
+        address,
+        first(r"^a=setup:(\S+)"),
+        re.findall(r"^a=mid:(\S+)", sdp, re.MULTILINE),
+        [int(number) for number in re.findall(r"^a=rtpmap:(\d+) VP8/90000", sdp, re.MULTILINE)],
+    )
+
+
+class RtcPeer:
+    """One connection. `received` counts RTP packets; nothing received is decrypted or kept."""
+
+    def __init__(self, certificate: RTCCertificate, host: str) -> None:
+        self.certificate = certificate
+        self.ufrag = secrets.token_hex(4)
+        self.password = secrets.token_hex(12)
+        self.ssrc = secrets.randbits(31) + 1
+        self.received = 0
+        self.sent = 0
+        self.key_frame_requests = 0
+        self.companion: RtcPeer | None = None
+        self.host = host
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self._socket.setblocking(False)
+        self._socket.bind((host, 0))
+        self._remote: Remote | None = None
+        self._checked = asyncio.Event()
+        self._dtls: DtlsEndpoint | None = None
+        self._sending: Direction | None = None
+        self._receiving: Direction | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._buffer = bytearray(2048)
+        self._seq = secrets.randbits(15)
+        self._picture = 0
+        self._timestamp = secrets.randbits(31)
+
+    @property
+    def port(self) -> int:
+        """The local UDP port."""
+        return int(self._socket.getsockname()[1])
+
+    # SDP
+
+    def _section(
+        self, mid: str, direction: str, setup: str, *, sends: bool, payload_type: int = VP8_PAYLOAD_TYPE
+    ) -> list[str]:
+        rtx = payload_type + 1
+        lines = [
+            f"m=video 9 UDP/TLS/RTP/SAVPF {payload_type} {rtx}",
+            f"c=IN IP4 {self.host}",
+            f"a=mid:{mid}",
+            f"a={direction}",
+            "a=rtcp-mux",
+            f"a=ice-ufrag:{self.ufrag}",
+            f"a=ice-pwd:{self.password}",
+            f"a=fingerprint:sha-256 {fingerprint(self.certificate)}",
+            f"a=setup:{setup}",
+            f"a=extmap:2 {ABS_SEND_TIME}",
+            f"a=rtpmap:{payload_type} VP8/90000",
+            f"a=rtcp-fb:{payload_type} goog-remb",
+            f"a=rtcp-fb:{payload_type} nack",
+            f"a=rtcp-fb:{payload_type} nack pli",
+            f"a=rtpmap:{rtx} rtx/90000",
+            f"a=fmtp:{rtx} apt={payload_type}",
+        ]
+        if sends:
+            lines += [f"a=msid:bench{mid} bench{mid}", f"a=ssrc:{self.ssrc} cname:bench"]
+        return [*lines, f"a=candidate:1 1 udp 2130706431 {self.host} {self.port} typ host", "a=end-of-candidates"]
+
+    def _session(self, mids: list[str]) -> list[str]:
+        return [
+            "v=0",
+            "o=- 1 1 IN IP4 127.0.0.1",
+            "s=-",
+            "t=0 0",
+            "a=group:BUNDLE " + " ".join(mids),
+            "a=msid-semantic:WMS *",
+        ]
+
+    def offer(self, *, sends: bool, receives: int) -> str:
+        """An offer with one sending section (or an inactive one) and `receives` receiving ones."""
+        mids = [str(number) for number in range((1 if sends else 0) + receives)]
+        lines = self._session(mids)
+        for number, mid in enumerate(mids):
+            out = sends and number == 0
+            lines += self._section(mid, "sendonly" if out else "recvonly", "actpass", sends=out)
+        return "\r\n".join(lines) + "\r\n"
+
+    def answer(self, offer: Remote) -> str:
+        """The receiving answer to a server's offer; we are the DTLS client."""
+        lines = self._session(offer.mids)
+        for mid, payload_type in zip(offer.mids, offer.payload_types, strict=True):
+            lines += self._section(mid, "recvonly", "active", sends=False, payload_type=payload_type)
+        return "\r\n".join(lines) + "\r\n"
+
+    # Connecting
+
+    async def connect(self, remote: Remote) -> None:
+        """ICE check, DTLS (as server where the remote side is active), keys; then consent and feedback go on by themselves."""
+        self._remote = remote
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._socket, self._readable)
+        self._dtls = DtlsEndpoint(self.certificate, self._send, lambda: None, server=remote.setup == "active")
+        for _ in range(100):
+            self._check()
+            try:
+                await asyncio.wait_for(self._checked.wait(), 0.1)
+                break
+            except TimeoutError:
+                continue
+        else:
+            raise TimeoutError("no ICE answer")
+        self._receiving, self._sending = await self._dtls.handshake(remote.fingerprints)
+        self._tasks = [loop.create_task(self._consent()), loop.create_task(self._report())]
+
+    def _send(self, data: bytes) -> None:
+        if self._remote is not None:
+            try:
+                self._socket.sendto(data, self._remote.address)
+            except BlockingIOError:
+                return
+
+    def _check(self) -> None:
+        remote = self._remote
+        if remote is not None:
+            name = f"{remote.ufrag}:{self.ufrag}"
+            self._send(
+                stun.binding_request(secrets.token_bytes(12), name, remote.password.encode(), use_candidate=True)
+            )
+
+    async def _consent(self) -> None:
+        while True:
+            self._check()
+            await asyncio.sleep(CONSENT_EVERY_S)
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(REPORT_EVERY_S)
+            if self._sending is not None:
+                message = rtcp.receiver_report(self.ssrc, []) + rtcp.remb(self.ssrc, GENEROUS_BPS, [])
+                secret = self._sending.protect_rtcp(message)
+                if secret is not None:
+                    self._send(secret)
+
+    def _readable(self) -> None:
+        buffer = self._buffer
+        receive = self._socket.recvfrom_into
+        while True:
+            try:
+                size, address = receive(buffer)
+            except (BlockingIOError, InterruptedError):
+                return
+            first = buffer[0]
+            if first > 127:
+                if not 191 < buffer[1] < 224:
+                    self.received += 1
+            elif first < 4:
+                self._stun(bytes(buffer[:size]), address)
+            elif self._dtls is not None:
+                self._dtls.feed(bytes(buffer[:size]))
+
+    def _stun(self, data: bytes, address: tuple[str, int]) -> None:
+        if data[:2] == b"\x01\x01":
+            self._checked.set()
+            return
+        if len(data) >= 20 and data[:2] == b"\x00\x01":
+            answer = stun.binding_success(data[8:20], socket.inet_aton(address[0]), address[1], self.password.encode())
+            self._socket.sendto(answer, address)
+
+    # Media
+
+    def publish(self, payloads: list[bytes]) -> None:
+        """Send one frame as one burst."""
+        sending = self._sending
+        if sending is None:
+            return
+        self._timestamp = self._timestamp + CLOCK_RATE // FRAME_RATE & 0xFFFFFFFF
+        self._picture = self._picture + 1 & 0x7FFF
+        sent = int(time.monotonic() * 262144) & 0xFFFFFF
+        for index, payload in enumerate(payloads):
+            self._seq = self._seq + 1 & 0xFFFF
+            marker = 0x80 if index == len(payloads) - 1 else 0
+            header = struct.pack(
+                "!BBHIIHHI",
+                0x90,
+                marker | VP8_PAYLOAD_TYPE,
+                self._seq,
+                self._timestamp,
+                self.ssrc,
+                0xBEDE,
+                1,
+                0x22 << 24 | sent,
+            )
+            # The encoder's descriptor is X, I and a 15-bit PictureID (RFC 7741 section 4.2): the picture goes on from loop to loop.
+            body = payload[:2] + struct.pack("!H", 0x8000 | self._picture) + payload[4:]
+            self._send(sending.session.protect(header + body))
+            self.sent += 1
+
+    async def close(self) -> None:
+        """End the connection."""
+        for task in self._tasks:
+            task.cancel()
+        if self._dtls is not None:
+            await self._dtls.close()
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
