@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Literal
 
-from dash import Dash
+from dash import Dash, _callback
 from flask import Blueprint, Flask, g, has_request_context, request
 from flask.typing import ResponseReturnValue
 from flask_socketio import SocketIO
@@ -139,12 +139,11 @@ class Gate(Sockets):
             Entry("route", f"{rule.rule} ({rule.endpoint})", self._rule_of(rule.endpoint, rule.rule)[0])
             for rule in self._app.url_map.iter_rules()
         ]
-        for mount in self._mounts:
-            if mount.dash_app is not None:
-                entries += [
-                    Entry("callback", f"{mount.prefix} {name}", _callback_rule(callback))
-                    for name, callback in _callbacks(mount.dash_app)
-                ]
+        for app in self._dash_apps():
+            prefix = app.config.routes_pathname_prefix
+            entries += [
+                Entry("callback", f"{prefix} {name}", _callback_rule(callback)) for name, callback in _callbacks(app)
+            ]
         entries += [Entry("event", name, rule) for name, rule in self.events(*socketios)]
         return sorted(entries, key=lambda entry: (entry.kind, entry.name))
 
@@ -153,6 +152,13 @@ class Gate(Sockets):
         return [entry for entry in self.inventory(*socketios) if entry.rule is None]
 
     # --- checking
+
+    def _dash_apps(self) -> list[Dash]:
+        """Every Dash app of the application, mounted here or not: some of its views are its own methods."""
+        mounted = [mount.dash_app for mount in self._mounts if mount.dash_app is not None]
+        owners = [getattr(view, "__self__", None) for view in self._app.view_functions.values()]
+        found = {id(app): app for app in (*mounted, *owners) if isinstance(app, Dash)}
+        return list(found.values())
 
     def _check(self) -> ResponseReturnValue | None:
         if request.url_rule is None:
@@ -215,8 +221,6 @@ class Gate(Sockets):
 
 def _callbacks(app: Dash) -> list[tuple[str, dict[str, Any]]]:
     # Dash moves callbacks of the module-level decorator into the app at its first request; both places count.
-    from dash import _callback
-
     return [*app.callback_map.items(), *_callback.GLOBAL_CALLBACK_MAP.items()]
 
 
