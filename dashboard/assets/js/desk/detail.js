@@ -74,7 +74,7 @@ export class Detail {
     }
     const focused = document.activeElement?.closest("[data-action]")?.getAttribute("data-action");
     const inside = this.box.contains(document.activeElement);
-    this.box.replaceChildren(this.#head(incident), this.#actions(incident), this.#events());
+    this.box.replaceChildren(this.#head(incident), this.#levels(incident), this.#events());
     if (inside && focused) /** @type {HTMLElement | null} */ (this.box.querySelector(`[data-action="${focused}"]`))?.focus();
   }
 
@@ -85,19 +85,19 @@ export class Detail {
       ["class", words.t(`class.${incident.class}`)],
       ["where", whereOf(incident, words, model)],
       ["at", words.stamp(incident.at)],
-      ["intake", `${words.stamp(incident.opened_at)} · ${incident.by}`],
+      ["intake", [words.stamp(incident.opened_at), incident.by].filter((part) => part !== "").join(" · ")],
     ]);
     return h(
       "header.detail__head", {},
       h("p.detail__line", {}, h("span.level", { "data-level": incident.level }, `${words.shape(incident.level)} ${words.level(incident.level)}`), h("span.number.muted", {}, incident.number),
-        h("span.badge", {}, words.t(`status.${incident.status}`))),
+        h("span.badge", {}, words.t(`status.${incident.status}`)), this.#others(incident)),
       h("h3.detail__title", {}, incident.title),
       h("dl.facts", {}, ...facts.map(([name, text]) => h("div", {}, h("dt", {}, words.t(`detail.${name}`)), h("dd", {}, text)))),
     );
   }
 
   /** @param {Incident} incident */
-  #actions(incident) {
+  #levels(incident) {
     const { words } = this.desk;
     const row = h("div.detail__actions");
     if (incident.status === "open" && this.desk.may("incident.change", incident.site)) {
@@ -123,6 +123,12 @@ export class Detail {
         row.append(confirm);
       }
     }
+    return row;
+  }
+
+  /** What may be done beside the level. @param {Incident} incident */
+  #others(incident) {
+    const { words } = this.desk;
     const others = h("div.buttons");
     if (this.desk.may("room.open")) {
       const room = h("button.button", { type: "button", "data-action": "room" }, words.t("detail.room"));
@@ -134,8 +140,7 @@ export class Detail {
       close.addEventListener("click", () => void this.#close(incident));
       others.append(close);
     }
-    if (others.childElementCount > 0) row.append(others);
-    return row;
+    return others;
   }
 
   #events() {

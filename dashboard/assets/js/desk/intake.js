@@ -156,7 +156,10 @@ export class Intake {
     const now = desk.now();
     const at = this.time.value.trim() === "" ? now : parseMoment(this.time.value, now, desk.page.timezone);
     const title = this.title.value.trim();
-    if (title === "") {
+    if (title === "" && [this.cls.value, this.level.value, this.place.value.trim()].every((value) => value === "")) {
+      // The second press of a double Enter: the first one has sent it.
+      this.title.focus();
+    } else if (title === "") {
       complain(this.titleError, words.t("intake.title.missing"));
       put(this.title, "aria-invalid", "true");
       this.title.focus();

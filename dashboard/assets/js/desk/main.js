@@ -45,7 +45,7 @@ const desk = {
   },
 };
 
-const socket = /** @type {import("../feed.js").Socket} */ (/** @type {unknown} */ (io("/feed", CONNECTION)));
+const socket = /** @type {import("../feed.js").Socket} */ (/** @type {unknown} */ (io("/feed", { ...CONNECTION })));
 let live = false;
 let started = false;
 const feed = new Feed(socket, TOPICS, {

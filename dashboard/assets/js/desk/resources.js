@@ -25,7 +25,7 @@ export class Resources {
     this.search = /** @type {HTMLInputElement} */ (h("input.input", { type: "search", "aria-label": words.t("resources.search"), placeholder: words.t("resources.search"), autocomplete: "off" }));
     this.body = h("tbody");
     this.empty = h("p.desk-empty", { hidden: true }, words.t("resources.none"));
-    const heads = ["name", "site", "have", "need"].map((name) => h(`th.cell-${name}${name === "have" || name === "need" ? ".number" : ""}`, { scope: "col" }, words.t(`resources.${name}`)));
+    const heads = ["name", "have", "need"].map((name) => h(`th.cell-${name}${name === "have" || name === "need" ? ".number" : ""}`, { scope: "col" }, words.t(`resources.${name}`)));
     box.append(this.search, h("div.resources__scroll", {}, h("table.table.resources", { "aria-label": words.t("resources.heading") }, h("thead", {}, h("tr", {}, ...heads)), this.body), this.empty));
     this.search.addEventListener("input", () => {
       this.#wanted = this.search.value.trim().toLowerCase();
@@ -63,19 +63,17 @@ export class Resources {
   _make(id) {
     const { words } = this.desk;
     const name = h("span");
-    const type = h("span.quiet");
-    const site = h("td.cell-site");
+    const about = h("span.resources__about");
     const have = this.#amount(id, "have");
     const need = this.#amount(id, "need");
     const short = h("span.short", { hidden: true });
-    const node = h("tr", { "data-resource": id }, h("td.cell-name", {}, name, " ", type), site, h("td.cell-have.number", {}, have.node, short), h("td.cell-need.number", {}, need.node));
+    const node = h("tr", { "data-resource": id }, h("td.cell-name", {}, name, about), h("td.cell-have.number", {}, have.node, short), h("td.cell-need.number", {}, need.node));
     return {
       node,
       /** @param {Resource} resource */
       show: (resource) => {
         write(name, words.name(resource.name));
-        write(type, words.t(`resources.type.${resource.type}`));
-        write(site, words.name(this.desk.model.site(resource.site)?.name) || resource.site);
+        write(about, `${words.t(`resources.type.${resource.type}`)} · ${words.name(this.desk.model.site(resource.site)?.name) || resource.site}`);
         have.show(resource);
         need.show(resource);
         const lacks = resource.need - resource.have;
@@ -94,10 +92,10 @@ export class Resources {
    */
   #amount(id, which) {
     const { words } = this.desk;
-    const unit = h("span.unit");
+    const unit = h("span.unit", { "aria-hidden": "true" });
     const plain = h("span.number");
     const input = /** @type {HTMLInputElement} */ (h("input.input.amount", { type: "number", min: 0, step: "any", inputmode: "decimal", autocomplete: "off" }));
-    const node = h("span.amount-box", {}, plain, input, unit);
+    const node = h("span.amount-box", {}, plain, input, ...(which === "have" ? [unit] : []));
     /** @type {Resource | null} the state that is on the screen */
     let seen = null;
     const back = () => {

@@ -28,14 +28,15 @@ export class Rooms {
     this.about = h("p.field__hint", { hidden: true });
     this.sites = h("div.rooms__sites");
     this.error = h("p.field__error", { hidden: true, role: "alert" });
-    this.form = h("form.form.rooms__form", { novalidate: true }, h("div.field", {}, h("label", { for: "room-title" }, words.t("rooms.title")), this.title, this.about),
-      h("details.rooms__expected", {}, h("summary", {}, words.t("rooms.expected")), this.sites), this.error, h("button.button.button--primary", { type: "submit" }, words.t("rooms.create")));
+    this.form = h("form.form.rooms__form", { novalidate: true }, 
+      h("div.field", {}, h("label", { for: "room-title" }, words.t("rooms.title")), h("div.rooms__new", {}, this.title, h("button.button.button--primary", { type: "submit" }, words.t("rooms.create"))), this.about), this.error,
+      h("details.rooms__expected", {}, h("summary", {}, words.t("rooms.expected")), this.sites));
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       void this.#create();
     });
-    box.append(this.list);
     if (desk.may("room.open")) box.append(this.form);
+    box.append(this.list);
   }
 
   /** Prepare a room about an incident: its title is there, one Enter opens it. @param {import("../topics.js").Incident} incident */
@@ -141,7 +142,10 @@ export class Rooms {
     ], [{ value: "make", text: words.t("link.make"), kind: "primary" }, { value: "", text: words.t("cancel") }]);
     name.focus();
     name.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && !event.isComposing) name.closest("dialog")?.close("make");
+      if (event.key !== "Enter" || event.isComposing) return;
+      // Closing gives the focus back to the button, which would take the same key for a second press.
+      event.preventDefault();
+      name.closest("dialog")?.close("make");
     });
     if ((await asked) !== "make") return;
     const reply = await call("POST", `/rooms/${encodeURIComponent(room.id)}/links`, { name: name.value.trim() || words.t("link.guest"), role: role.value });

@@ -58,7 +58,7 @@ export class Walls {
     revoke.addEventListener("click", () => void this.#revoke(wall));
     const site = words.name(model.site(wall.site)?.name);
     return h("li.walls__wall", { "data-wall": wall.id, "data-silent": silence === null || silence > SILENT_MS },
-      h("div", {}, h("strong", {}, wall.name), h("span.muted", {}, site ? ` · ${site}` : ""), h("br"), seen, h("span.quiet", {}, ` · ${words.t("walls.by", { who: wall.approved_by })}`)), revoke);
+      h("div", {}, h("strong", {}, wall.name), h("span.muted", {}, site ? ` · ${site}` : ""), h("br"), seen, h("span.quiet", {}, wall.approved_by ? ` · ${words.t("walls.by", { who: wall.approved_by })}` : "")), revoke);
   }
 
   /** @param {Wall} wall */
