@@ -26,6 +26,7 @@ RECENT_POINTS = 120
 """How many readings of each sensor a page gets to draw its small chart."""
 TICK_ROWS = 5_000
 """Readings in one tick at most; of more only the newest are told."""
+FIRST_SPAN_MS = 60_000
 NEWEST_EVENTS = 40
 
 TOPICS: dict[str, Permission] = {
@@ -115,11 +116,11 @@ class Readings:
         moved = {key: newest for key, newest in present.items() if newest != self._traces[key].newest}
         if not moved:
             return {}
-        # A sensor's first reading, or a corrected newest one, is told as it is; otherwise all since the last tick.
+        # A corrected newest reading is told as it is; of a sensor that never reported, the last minute.
         after = {
-            key: trace.newest.at
+            key: trace.newest.at if trace.newest else moved[key].at - FIRST_SPAN_MS
             for key in moved
-            if (trace := self._traces[key]).newest and trace.newest.at < moved[key].at
+            if not (trace := self._traces[key]).newest or trace.newest.at < moved[key].at
         }
         fresh = since(session, after, TICK_ROWS)
         told: dict[str, list[tuple[int, float, int]]] = {}
