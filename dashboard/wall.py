@@ -162,8 +162,10 @@ def _layout(settings: Settings) -> html.Div:
             scene(
                 "sensors",
                 box("sensors-chart"),
-                box("sensors-river"),
-                html.Div([box("sensors-reservoir", "part"), box("sensors-ground", "part")], className="stack"),
+                html.Div(
+                    [box("sensors-river", "part"), box("sensors-reservoir", "part")], className="stack sensors-water"
+                ),
+                box("sensors-ground"),
                 html.Div(
                     [box("sensors-rain", "part"), box("sensors-weather", "part")], className="stack sensors-right"
                 ),

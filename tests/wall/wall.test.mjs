@@ -130,3 +130,11 @@ test("the map keeps its points inside and its labels apart", () => {
   assert.ok(second !== null && (second.x + 60 <= first.x || second.y + 20 <= first.y || second.y >= first.y + 20));
   assert.equal(placeLabel([{ x: 0, y: 0, w: 200, h: 100 }], 100, 50, 60, 20, 5, bounds), null);
 });
+
+test("a snapshot tells which grave incidents are new to the page", () => {
+  const model = new Model();
+  const { state } = incidentEvent(1, 1);
+  assert.equal(model.replace({ incidents: { i1: state } }).length, 1);
+  assert.equal(model.replace({ incidents: { i1: state } }).length, 0);
+  assert.equal(model.replace({ incidents: { i1: state, i2: { ...state, id: "i2" } } }).length, 1);
+});

@@ -40,13 +40,13 @@ export class IncidentsPanel {
   draw(moment) {
     const { words, model, now, link, heardAt } = moment;
     const open = model.openIncidents();
-    this.panel.show(words, { value: open.length, at: heardAt, state: link, now });
+    this.panel.show(words, { value: model.known ? open.length : null, at: heardAt, state: link, now });
     write(this.panel.note, words.t("incidents.open", { n: open.length }));
     for (const { level, count, node } of this.counters) {
       const number = open.filter((incident) => incident.level === level).length;
       write(count, String(number));
       put(node, "data-some", number > 0);
-      stamp(node, { value: number, at: heardAt, state: link });
+      stamp(node, { value: model.known ? number : null, at: heardAt, state: link });
     }
     for (const { name, count } of this.classes) write(count, String(open.filter((incident) => incident.class === name).length));
     if (now !== null) this.#hours(moment, now);

@@ -87,7 +87,11 @@ class Wall {
     this.feed = new Feed(/** @type {any} */ (io("/feed", { ...CONNECTION })), TOPICS, {
       snapshot: (topics) => {
         this.#heardAt = this.feed.now();
-        for (const incident of this.#model.replace(topics)) this.#promote(incident.id);
+        const news = this.#model.known ? Infinity : this.rotation.timing.holdMs;
+        for (const incident of this.#model.replace(topics)) {
+          // A wall that was just switched on shows what is new, not what the room has known for hours.
+          if ((this.#heardAt ?? 0) - incident.opened_at <= news) this.#promote(incident.id);
+        }
         this.#mark();
       },
       event: (event) => {
@@ -178,6 +182,7 @@ class Wall {
     this.incidentMap.draw(moment, sensed, PROMOTED);
     const lost = !this.feed.live && this.feed.silence() > LIVE_MS;
     put(place("banner"), "hidden", !lost);
+    put(document.body, "data-known", this.#model.known ? "yes" : "no");
     put(document.body, "data-connected", lost ? "no" : "yes");
     if (lost) {
       const since = this.#heardAt === null ? this.words.t("banner.never") : this.words.t("banner.since", { at: this.words.time(this.#heardAt), span: this.words.span(this.feed.silence()) });

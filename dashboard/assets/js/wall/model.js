@@ -29,18 +29,18 @@ export class Model {
    * Take over a snapshot; topics that are absent or null stay as they are.
    *
    * @param {Record<string, any>} snapshot
-   * @returns {Incident[]} grave incidents that were not grave or not known before, newest last; none at the first snapshot
+   * @returns {Incident[]} grave incidents that were not grave or not known before, the worst last; at the first snapshot all of them
    */
   replace(snapshot) {
-    const before = this.known ? this.topics.incidents : null;
+    const before = this.topics.incidents;
+    const first = !this.known;
     for (const [topic, state] of Object.entries(snapshot)) {
       if (state !== null && topic in this.topics) Object.assign(this.topics, { [topic]: state });
     }
     for (const event of this.topics.journal) event.state = null;
     if ("incidents" in snapshot) this.known = true;
     this.revision += 1;
-    if (before === null) return [];
-    return this.openIncidents().filter((now) => grave(now, before[now.id])).reverse();
+    return this.openIncidents().filter((now) => grave(now, first ? undefined : before[now.id])).reverse();
   }
 
   /**

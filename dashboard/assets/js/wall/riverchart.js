@@ -2,7 +2,7 @@
 
 import { write, put } from "./dom.js";
 import { arrow, meaning, waters } from "./sensors.js";
-import { gapOf } from "./spark.js";
+import { gapOf, within } from "./spark.js";
 import { Panel, badge, showLevel } from "./tile.js";
 
 /**
@@ -14,6 +14,8 @@ import { Panel, badge, showLevel } from "./tile.js";
 
 /** Points that the chart keeps; the oldest leave. */
 const POINTS = 900;
+/** How far back it begins, in periods of the sensor. */
+const PERIODS = 900;
 /** Another river takes the chart only when the scene was away, or after this long. */
 const KEEP_MS = 60_000;
 /** A chart that spans less than this writes seconds on its axis. */
@@ -90,7 +92,7 @@ export class RiverChart {
   #take({ sensor }) {
     const last = this.#points[this.#points.length - 1]?.[0] ?? -Infinity;
     const gap = gapOf(sensor);
-    for (const [at, value] of sensor.recent) {
+    for (const [at, value] of within(sensor, PERIODS)) {
       if (at <= last) continue;
       const before = this.#points[this.#points.length - 1]?.[0];
       // Plotly leaves a line open at a null.

@@ -99,7 +99,7 @@ export class RoomPanel {
       put(node, "data-presence", seat.state);
       stamp(node, { value: seat.state, at: seat.since, state: link });
       write(name, seat.name);
-      write(who, seat.who.join("、"));
+      write(who, seat.who.join("、") || words.t("rooms.nobody"));
       const ms = now === null || seat.since === null ? 0 : now - seat.since;
       write(since, this.options.long || seat.state !== "present" ? words.t(`rooms.${seat.state}`, { span: words.span(ms) }) : "");
     };

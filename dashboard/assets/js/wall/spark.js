@@ -4,6 +4,8 @@ import { put, s } from "./dom.js";
 
 const WIDTH = 100;
 const HEIGHT = 30;
+/** How far back the line goes, in periods of the sensor: a few points from long ago would squeeze the present into a corner. */
+const PERIODS = 180;
 
 export class Spark {
   #drawn = "";
@@ -20,7 +22,8 @@ export class Spark {
    * @param {number | null} mark value of the mark to draw, where it is near enough to be seen
    */
   show(sensor, mark) {
-    const { recent, decimals } = sensor;
+    const { decimals } = sensor;
+    const recent = within(sensor, PERIODS);
     const first = recent[0];
     const last = recent[recent.length - 1];
     const key = first && last ? `${first[0]} ${last[0]} ${last[1]} ${recent.length} ${mark}` : "";
@@ -71,6 +74,21 @@ export class Spark {
     put(this.band, "y", Math.min(HEIGHT, top).toFixed(1));
     put(this.band, "height", Math.max(0, bottom - top).toFixed(1));
   }
+}
+
+/**
+ * The readings of a sensor's last `periods` periods.
+ *
+ * @param {import("../topics.js").Sensor} sensor
+ * @param {number} periods
+ * @returns {import("../topics.js").Point[]}
+ */
+export function within({ recent, period_s }, periods) {
+  const last = recent[recent.length - 1];
+  if (last === undefined) return recent;
+  const from = last[0] - periods * period_s * 1000;
+  const first = recent.findIndex(([at]) => at >= from);
+  return first <= 0 ? recent : recent.slice(first);
 }
 
 /**
