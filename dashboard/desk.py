@@ -18,8 +18,6 @@ from auth.principal import Principal
 from dashboard.gate import Gate
 from dashboard.messages import Lang, catalogue, text
 from dashboard.pairing import APPROVE_PATH
-from foundation.clock import Clock
-from foundation.database import Database
 from foundation.settings import Settings
 from operations.grading import THRESHOLDS
 
@@ -30,7 +28,7 @@ THEME = "fenghuo_theme"
 CSS = ("tokens", "fonts", "base", "desk")
 
 
-def create_desk(server: Flask, gate: Gate, database: Database, clock: Clock, settings: Settings) -> Dash:
+def create_desk(server: Flask, gate: Gate, settings: Settings) -> Dash:
     """Mount the desk at /desk/ on `server`, for whoever may `desk.use`."""
     app = _DeskApp(gate, settings, server)
     app.layout = lambda: _layout(gate.language())

@@ -116,7 +116,7 @@ class Web:
         app.register_blueprint(create_pairing(gate, settings))
         app.register_blueprint(create_room_page(gate, database, clock, settings))
         app.register_blueprint(create_chooser(gate, settings))
-        pages = [create_wall(app, settings), create_desk(app, gate, database, clock, settings)]
+        pages = [create_wall(app, settings), create_desk(app, gate, settings)]
         protect(app, {digest for page in pages for digest in page.csp_hashes()})
 
     def system(self) -> dict[str, Any]:
