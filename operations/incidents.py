@@ -83,6 +83,9 @@ def open_incident(
 
     Errors: Forbidden; UserError("title_empty"), ("title_long"), ("bad_id"), ("site_unknown"), ("at_in_the_future").
     """
+    if site_id is None and not principal.may("incident.create", site=None):
+        # Who may report for one site only means that one.
+        site_id = principal.site_id
     principal.require("incident.create", site=site_id)
     title = title.strip()
     if not title:

@@ -108,12 +108,26 @@ class Postgres(Server):
             f"unix_socket_directories={self._folder}",
             user=user,
         )
+        deadline = time.monotonic() + START_S
+        while True:  # it listens before it lets anybody in
+            try:
+                psycopg.connect(self._administration).close()
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+
+    @property
+    def _administration(self) -> str:
+        return f"postgresql://fenghuo@127.0.0.1:{self.port}/postgres"
 
     def fresh(self) -> str:
         """The SQLAlchemy URL of a new, empty database."""
         self._count += 1
         name = f"test_{self._count}"
-        with psycopg.connect(f"postgresql://fenghuo@127.0.0.1:{self.port}/postgres", autocommit=True) as connection:
+        with psycopg.connect(self._administration, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         return f"postgresql+psycopg://fenghuo@127.0.0.1:{self.port}/{name}"
 

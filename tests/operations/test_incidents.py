@@ -101,7 +101,8 @@ def test_an_incident_of_the_future_is_refused(township: Database, clock: ManualC
 
 
 def test_a_village_takes_in_only_its_own_incidents(township: Database, clock: ManualClock) -> None:
-    incident = opened(township, clock, VILLAGE)
+    incident = opened(township, clock, VILLAGE, site_id=None)
+    assert incident.site_id == "bizhai"
     with pytest.raises(Forbidden):
         opened(township, clock, VILLAGE, site_id="baida")
     other = opened(township, clock, site_id="baida")
