@@ -63,7 +63,7 @@ class Server:
         """End the process."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(how)
-            self.process.wait(10)
+            self.process.wait(30)
 
 
 class Postgres(Server):
