@@ -44,7 +44,7 @@ export class SensorGrid {
       const quantities = new Set(rows.map(({ sensor }) => words.name(sensor.name)));
       // One quantity for all is said once, in the title.
       put(panel.node, "data-one", quantities.size === 1);
-      write(panel.title, [words.t(`group.${name}`), ...(quantities.size === 1 ? quantities : [])].join(" "));
+      write(panel.title, [words.t(`group.${name}`), ...(quantities.size === 1 ? quantities : [])].join(" · "));
       list.show(rows.map((row) => [row.sensor.id, row]), moment.clock, abnormal);
       const sources = [...new Set(rows.map(({ sensor }) => words.name(sensor.source)).filter(Boolean))];
       const pages = list.pages > 1 ? words.t("page", { page: list.page, pages: list.pages }) : "";
