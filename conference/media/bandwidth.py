@@ -1,16 +1,16 @@
 """Bandwidth: what a publisher may send (delay to REMB) and what a subscriber can take (REMB and loss to a budget)."""
 
-from aiortc.rate import BandwidthUsage, RemoteBitrateEstimator
-
 UPLINK_MIN_BPS = 150_000
 UPLINK_START_BPS = 3_000_000
 UPLINK_MAX_BPS = 6_000_000
 UPLINK_GROWTH = 1.08
 """A second, as long as nothing queues up."""
 UPLINK_BACK_OFF = 0.85
-UPLINK_PAUSE_S = 0.3
-GROUP_TICKS = 1311
-"""5 ms in units of abs-send-time (2^-18 s): one call of the estimator for each group, not for each packet."""
+UPLINK_PAUSE_S = 0.5
+UPLINK_QUEUE_S = 0.08
+"""Packets that take so much longer than the fastest lately are queueing up."""
+UPLINK_FORGET = 0.0005
+"""How fast the fastest is forgotten, seconds a second: more than two clocks drift apart."""
 
 DOWNLINK_START_BPS = 4_000_000
 DOWNLINK_MIN_BPS = 60_000
@@ -27,18 +27,25 @@ LOW_FOR_S = 3.0
 
 
 class Uplink:
-    """What one publisher's link carries, from the spacing of its packets (abs-send-time).
+    """What one publisher's link carries, from how long its packets are on the way (abs-send-time).
 
-    The estimate falls to a share of what arrives when packets queue up, and grows otherwise, whatever is sent: a publisher that sends
-    little for lack of a wish must not be held to that little (it would never send its larger layers again).
+    Only differences are known: the way of each packet compared with the fastest lately. The estimate falls to a share of what arrives when
+    packets queue up, and grows otherwise, whatever is sent: a publisher that sends little for lack of a wish must not be held to that
+    little (it would never send its larger layers again).
     """
 
+    __slots__ = (
+        "_arriving_bps", "_at", "_base", "_delay", "_estimate", "_lowered_at", "_sent", "_smooth", "_window_at", "_window_octets", "octets"
+    )  # fmt: skip
+
     def __init__(self) -> None:
-        self._estimator = RemoteBitrateEstimator()
-        self._group = -1
-        self._octets = 0
-        self._sent = 0
+        self.octets = 0
+        """Counted by the caller, for every packet; padding and repeats included."""
+        self._sent = -1
         self._at = 0.0
+        self._delay = 0.0
+        self._base = 0.0
+        self._smooth = 0.0
         self._lowered_at = 0.0
         self._window_at = 0.0
         self._window_octets = 0
@@ -50,36 +57,30 @@ class Uplink:
         """What the publisher may send, bit/s."""
         return int(self._estimate)
 
-    def add(self, sent: int, octets: int, now: float) -> None:
-        """Take one packet, padding and repeats included: its abs-send-time (24 bits), size, and arrival (monotonic seconds)."""
-        if self._group < 0:
-            self._group = sent
-            self._window_at = now
-        elif (sent - self._group & 0xFFFFFF) > GROUP_TICKS:
-            self._close_group()
-            self._group = sent
-            self._octets = 0
-        self._octets += octets
-        self._window_octets += octets
-        self._sent = sent
-        self._at = now
-
-    def _close_group(self) -> None:
-        now = self._at
-        passed = now - self._window_at
-        if passed >= 0.5:
-            self._arriving_bps = self._window_octets * 8 / passed
-            self._window_at = now
-            self._window_octets = 0
-        self._estimator.add(int(now * 1000), self._sent, self._octets, 0)
-        if self._estimator.detector.state() == BandwidthUsage.OVERUSING and now - self._lowered_at > UPLINK_PAUSE_S:
+    def sample(self, sent: int, now: float) -> None:
+        """Take one packet's abs-send-time (24 bits of 2^-18 s) and arrival (monotonic seconds); one of each batch is enough."""
+        if self._sent < 0:
+            self._sent, self._at, self._window_at = sent, now, now
+            return
+        step = sent - self._sent & 0xFFFFFF
+        if step & 0x800000:
+            return  # sent before the last one: it came out of order
+        passed = now - self._at
+        self._delay += passed - step / 262144
+        self._sent, self._at = sent, now
+        self._base = min(self._base + passed * UPLINK_FORGET, self._delay)
+        self._smooth += 0.2 * (self._delay - self._smooth)
+        if now - self._window_at >= 0.5:
+            self._arriving_bps = (self.octets - self._window_octets) * 8 / (now - self._window_at)
+            self._window_at, self._window_octets = now, self.octets
+        if self._smooth - self._base > UPLINK_QUEUE_S and now - self._lowered_at > UPLINK_PAUSE_S:
             self._lowered_at = now
             if self._arriving_bps:
                 lowered = min(self._estimate, self._arriving_bps * UPLINK_BACK_OFF)
                 self._estimate = max(float(UPLINK_MIN_BPS), lowered)
 
     def grow(self, seconds: float) -> None:
-        """Let `seconds` pass in which nothing queued up (called with each report)."""
+        """Let `seconds` pass; the estimate grows unless packets queued up a moment ago (called with each report)."""
         if self._at - self._lowered_at > 2 * UPLINK_PAUSE_S:
             self._estimate = min(float(UPLINK_MAX_BPS), self._estimate * UPLINK_GROWTH**seconds)
 
@@ -87,8 +88,9 @@ class Uplink:
 class Downlink:
     """What one subscriber's link takes.
 
-    A receiver's REMB is at most about 1.5 times what it receives: by itself a small value says nothing. Even a falling
-    one may only mean that the receiver's processor is busy: it counts together with loss or a grown round trip. After RAISE_AFTER_S without trouble more is tried; when that fails the time doubles.
+    A receiver's REMB is at most about 1.5 times what it receives: by itself a small value says nothing. Even a falling one may only mean
+    that the receiver's processor is busy: it counts together with loss or a grown round trip. After RAISE_AFTER_S without trouble more is
+    tried; when that fails the time doubles.
     """
 
     def __init__(self) -> None:

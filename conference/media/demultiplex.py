@@ -4,6 +4,7 @@ Hot path. Garbage is dropped here, counted by reason, and costs no session anyth
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from conference.media import srtp, stun
@@ -15,6 +16,10 @@ from conference.media.udp import RECEIVE_ROWS, ROW_BYTES, UdpPort
 ROUNDS_MAX = 8
 """Batches read before other work gets its turn."""
 ASK_AGAIN_S = 0.02
+GATHER_S = 0.0008
+"""How long a packet may wait for the rest of its burst; the added latency is at most this."""
+GATHER_PACKETS_PER_S = 250
+RATE_EVERY_S = 0.25
 
 
 class Demultiplexer:
@@ -29,6 +34,9 @@ class Demultiplexer:
         self._by_ufrag: dict[str, Session] = {}
         self._by_address: dict[bytes, Session] = {}
         self._asking: set[Session] = set()
+        self._busy = False
+        self._rate_at = 0.0
+        self._rate_packets = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def register(self, session: Session) -> None:
@@ -52,18 +60,30 @@ class Demultiplexer:
         """Read until the socket is empty (bounded), forward, send, and ask again for what is missing."""
         port = self._port
         counters = self._counters
+        if self._gathers(self._clock()):
+            # A burst comes packet by packet: a moment later all of it is there, and one flush serves all of it. Sleeping here costs less
+            # than going back to the loop, which has nothing else to do that could not wait so long.
+            time.sleep(GATHER_S)
         for _ in range(ROUNDS_MAX):
             count = port.receive()
             if not count:
                 break
-            now = self._clock()
             counters.packets_in += count
-            self._batch(count, now)
-            self._fanout.flush(now)
-            if self._timer is None and self._asking:
-                self._ask_again()
+            self._batch(count, self._clock())
             if count < RECEIVE_ROWS:
                 break
+        self._fanout.flush(self._clock())
+        if self._timer is None and self._asking:
+            self._ask_again()
+
+    def _gathers(self, now: float) -> bool:
+        """Whether so much comes in that waiting for more pays."""
+        passed = now - self._rate_at
+        if passed >= RATE_EVERY_S:
+            came = self._counters.packets_in
+            self._busy = came - self._rate_packets > GATHER_PACKETS_PER_S * passed
+            self._rate_at, self._rate_packets = now, came
+        return self._busy
 
     def _batch(self, count: int, now: float) -> None:
         port = self._port

@@ -105,6 +105,7 @@ class Fanout:
         self._headers["words"] = 1
         self._row = 0
         self._message = 0
+        self._octets = 0
         self._sent_time = 0
 
     def add(self, stream: Stream, packet: Packet) -> None:
@@ -201,6 +202,7 @@ class Fanout:
             self._counters.drop("srtp_protect")
             return
         self._row = row + 1
+        self._octets += size
         target = slot.target
         control = target.control
         iov = self._port.iov_base + 16 * row
@@ -271,6 +273,7 @@ class Fanout:
                 row += 1
         self._row = row
         self._message = message
+        self._octets += len(fan.sinks) * sum(map(len, payloads))
 
     def fill_block(self, fan: Fan, packets: list[Packet]) -> None:
         """Write a burst for all subscribers at once: headers as columns, payloads broadcast, then encrypt each row."""
@@ -295,6 +298,7 @@ class Fanout:
             self._counters.drop("srtp_protect", rows)
             return
         self._row = row
+        self._octets += width * sum(sizes)
         self._describe(fan, sizes, first, count)
 
     def _write_block(self, fan: Fan, packets: list[Packet], block: "np.ndarray[Any, Any]", first: int) -> list[int]:
@@ -359,6 +363,7 @@ class Fanout:
             sent = self._port.send(rows, self._message)
             counters = self._counters
             counters.packets_out += sent
-            counters.bytes_out += int(self._port.sizes[:rows].sum())
+            counters.bytes_out += self._octets
         self._row = 0
         self._message = 0
+        self._octets = 0

@@ -3,6 +3,7 @@
 Hot path: integers and preallocated lists, no logging, no awaits.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from conference.media.wire import Packet, read_h264, read_vp8
@@ -24,6 +25,8 @@ MISSING_MAX = 512
 SILENT = 127
 """dBov of silence (RFC 6464)."""
 
+READERS = {"VP8": read_vp8, "H264": read_h264}
+
 LEVEL_HALF_LIFE_PACKETS = 8
 
 
@@ -43,6 +46,8 @@ class Stream:
         self.codec = codec
         self.clock_rate = clock_rate
         self.nack = nack
+        self.read: Callable[[Packet], None] | None = READERS.get(codec)
+        """Notes in a packet what its codec says (key frame, PictureID); None for sound."""
         self.rtx_ssrc = 0
         self.granted = True
         self.key_wanted = False
@@ -59,11 +64,12 @@ class Stream:
     def reset(self) -> None:
         """Begin anew at the next packet: after a mute, or a jump."""
         self.highest = 0
+        self.expected = -1
+        """The 16-bit number of the next packet in order; -1 before the first."""
         self.base = 0
         self.started = False
         self.packets = 0
         self.octets = 0
-        self.received = 0
         self.last_timestamp = 0
         self.last_picture = 0
         self.last_tl0 = 0
@@ -100,31 +106,27 @@ class Stream:
             return "duplicate"
         return "late"
 
-    def read_payload(self, packet: Packet) -> None:
-        """Note in the packet what its codec says."""
-        if self.codec == "VP8":
-            read_vp8(packet)
-        elif self.codec == "H264":
-            read_h264(packet)
+    def take_after_gap(self, packet: Packet) -> None:
+        """Account for a packet that may be the first, or behind a gap: what is in between becomes missing."""
+        if not self.started:
+            self.started = True
+            self.base = packet.ext
+            self._transit = packet.arrival * self.clock_rate - packet.timestamp
+        elif self.nack and packet.ext > self.highest + 1:
+            missing = self.missing
+            for lost in range(self.highest + 1, packet.ext):
+                missing[lost] = [packet.arrival, packet.arrival, 0.0]
+            while len(missing) > MISSING_MAX:
+                del missing[next(iter(missing))]
+                self.unrecovered += 1
+        self.take(packet)
 
     def take(self, packet: Packet) -> None:
-        """Account for a packet that is in order (gaps in front of it become missing) and keep it."""
+        """Account for the newest packet and keep it."""
         ext = packet.ext
-        if self.started:
-            gap = ext - self.highest - 1
-            if gap > 0 and self.nack:
-                missing = self.missing
-                for lost in range(self.highest + 1, ext):
-                    missing[lost] = [packet.arrival, packet.arrival, 0.0]
-                while len(missing) > MISSING_MAX:
-                    del missing[next(iter(missing))]
-                    self.unrecovered += 1
-        else:
-            self.started = True
-            self.base = ext
-            self._transit = packet.arrival * self.clock_rate - packet.timestamp
         self.highest = ext
-        self.last_timestamp = packet.timestamp
+        self.expected = packet.seq + 1 & 0xFFFF
+        timestamp = packet.timestamp
         if packet.picture_at:
             self.last_picture = packet.picture
         if packet.tl0_at:
@@ -133,24 +135,22 @@ class Stream:
             self.height = packet.height
         arrival = packet.arrival
         self.last_arrival = arrival
-        # RFC 3550 appendix A.8.
-        transit = arrival * self.clock_rate - packet.timestamp
-        self.jitter += (min(abs(transit - self._transit), self.clock_rate) - self.jitter) / 16
-        self._transit = transit
-        self._keep(packet)
+        if timestamp != self.last_timestamp:
+            # RFC 3550 appendix A.8, once for each frame: the packets of one burst say nothing new.
+            self.last_timestamp = timestamp
+            transit = arrival * self.clock_rate - timestamp
+            self.jitter += (min(abs(transit - self._transit), self.clock_rate) - self.jitter) / 16
+            self._transit = transit
+        self.cache[ext & CACHE_PACKETS - 1] = packet
+        self.packets += 1
+        self.octets += packet.end - packet.offset
 
     def take_late(self, packet: Packet) -> None:
         """Account for a packet that came out of order or again, and keep it."""
         self.missing.pop(packet.ext, None)
-        self._keep(packet)
-
-    def _keep(self, packet: Packet) -> None:
         self.cache[packet.ext & CACHE_PACKETS - 1] = packet
-        self.received += 1
         self.packets += 1
-        size = packet.end - packet.offset
-        self.octets += size
-        self._rate_octets += size
+        self.octets += packet.end - packet.offset
 
     def hear(self, level: int) -> None:
         """Take the level of one sound packet, 0 (loudest) to 127 (silence) in -dBov (RFC 6464)."""
@@ -186,22 +186,22 @@ class Stream:
         """Compute the bitrate since the last call (bit/s); called about once a second."""
         if self._rate_at:
             passed = max(now - self._rate_at, 0.001)
-            self.bitrate = int(self._rate_octets * 8 / passed)
+            self.bitrate = int(max(0, self.octets - self._rate_octets) * 8 / passed)
         self._rate_at = now
-        self._rate_octets = 0
+        self._rate_octets = self.octets
 
     def report(self) -> tuple[int, int, int, int]:
         """Fraction lost (of 256), packets lost, highest number, jitter: a report block's body (RFC 3550 section 6.4.1, A.3)."""
         expected = self.highest - self.base + 1 if self.started else 0
         interval = expected - self._expected_prior
-        received = self.received - self._received_prior
+        received = self.packets - self._received_prior
         self._expected_prior = expected
-        self._received_prior = self.received
+        self._received_prior = self.packets
         lost = max(0, interval - received)
         fraction = min(255, lost * 256 // interval) if interval > 0 else 0
         return (
             fraction,
-            max(-0x800000, min(0x7FFFFF, expected - self.received)),
+            max(-0x800000, min(0x7FFFFF, expected - self.packets)),
             self.highest & 0xFFFFFFFF,
             int(self.jitter),
         )

@@ -97,6 +97,7 @@ class Session:
         self._key_asked: dict[str, float] = {}
         self._rtx_left = RTX_PER_SECOND_MAX
         self._sending_bps = 0
+        self._sampled_at = 0.0
         self._abs_send_time = next(
             (s.extensions[ABS_SEND_TIME] for s in offer.sections if ABS_SEND_TIME in s.extensions), 0
         )
@@ -282,11 +283,14 @@ class Session:
         if offset < 0:
             self._counters.drop("rtp_malformed")
             return
-        stream = self._streams.get(ssrc)
-        if self._abs_send_time and (stream is None or stream.kind != "audio"):
+        uplink = self.uplink
+        uplink.octets += len(data)
+        if now != self._sampled_at and self._abs_send_time:
+            self._sampled_at = now
             value = extension(data, self._abs_send_time)
             if value is not None and len(value) == 3:
-                self.uplink.add(value[0] << 16 | value[1] << 8 | value[2], len(data), now)
+                uplink.sample(value[0] << 16 | value[1] << 8 | value[2], now)
+        stream = self._streams.get(ssrc)
         if stream is None:
             stream = self._rtx.get(ssrc)
             if stream is None:
@@ -305,29 +309,39 @@ class Session:
             self._counters.drop("not_granted")
             return
         packet = Packet(data, offset, end, kind >> 7, seq, timestamp, now)
-        if stream.kind == "audio":
-            if self._audio_level:
-                value = extension(data, self._audio_level)
-                if value:
-                    stream.hear(value[0] & 0x7F)
+        read = stream.read
+        if read is not None:
+            read(packet)
+        elif self._audio_level:
+            value = extension(data, self._audio_level)
+            if value:
+                stream.hear(value[0] & 0x7F)
+        if seq == stream.expected and not stream.waiting:
+            # Nearly every packet: the next one, and no slot waits for it.
+            packet.ext = stream.highest + 1
+            if packet.key:
+                stream.key_wanted = False
+            stream.take(packet)
+            if stream.sinks:
+                self._fanout.add(stream, packet)
         else:
-            stream.read_payload(packet)
-        self._forward(stream, packet, now)
+            self._place(stream, packet, now)
 
-    def _forward(self, stream: Stream, packet: Packet, now: float) -> None:
+    def _place(self, stream: Stream, packet: Packet, now: float) -> None:
+        """A packet that is not simply the next one, or one for which a slot waits."""
         place = stream.place(packet)
-        if place == "next" or place == "jump":
-            if place == "jump":
-                self._counters.drop("jumps")
-                self._begin_anew(stream)
-                stream.place(packet)
+        if place == "jump":
+            self._counters.drop("jumps")
+            self._begin_anew(stream)
+            place = stream.place(packet)
+        if place == "next":
             if stream.waiting and (packet.key or stream.kind == "audio"):
                 self._fanout.flush(now)
                 for slot in list(stream.waiting):
                     slot.attach(stream, packet)
             if packet.key:
                 stream.key_wanted = False
-            stream.take(packet)
+            stream.take_after_gap(packet)
             if stream.missing:
                 self.asking = True
             if stream.sinks:

@@ -6,7 +6,7 @@ DROP_REASONS_MAX = 64
 
 
 class Counters:
-    """Plain integers that the hot path adds to; read every two seconds."""
+    """Plain integers that the hot path adds to; read every two seconds. Bytes out are payload, without headers."""
 
     __slots__ = ("bytes_in", "bytes_out", "dropped", "packets_in", "packets_out")
 

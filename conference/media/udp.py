@@ -294,7 +294,7 @@ class UdpPort:
                 self._counters.drop("send_failed", segments)
                 lost += segments
             done += 1
-        return int(self.messages["iov_count"][:count].sum()) - lost
+        return rows - lost
 
     def _send_one_by_one(self, count: int) -> int:
         return sum(self._send_message(message) for message in range(count))
