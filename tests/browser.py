@@ -76,7 +76,7 @@ def chromium(running: Playwright, width: int = 1920, height: int = 1080, locale:
 
         def said(message: ConsoleMessage) -> None:
             if message.type == "error":
-                watched.complaints.append(message.text)
+                watched.complaints.append(f"{message.text} {message.location.get('url', '')}")
 
         context.on("request", asked)
         context.on("console", said)

@@ -1,0 +1,105 @@
+"""What holds for the whole of it: every way in declares its permission, every error and journal entry has words, no page asks another host."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from dashboard.messages import LANGUAGES, text
+from fenghuo.web import Web
+from foundation.settings import Settings
+from tests.browser import Watched
+from tests.serving import ADMIN, Served
+from tests.system.test_killed import wall_token
+
+ROOT = Path(__file__).parents[2]
+CODE = ("fenghuo", "dashboard", "conference", "operations", "auth", "foundation")
+PEOPLE_ERRORS = re.compile(r'(?:UserError|NotFound|Conflict|TooMany|Unavailable)\(\s*"([a-z_0-9]+)"')
+KINDS = re.compile(r'"((?:incident|resource|duty|station|sensor|site|room)\.[a-z_]+)"')
+NOT_FOR_PEOPLE = frozenset(
+    {
+        "incident.create",
+        "incident.change",
+        "incident.read",
+        "resource.change",
+        "resource.read",
+        "duty.change",
+        "duty.read",
+    }
+) | {
+    "station.change",
+    "site.change",
+    "site.read",
+    "room.host",
+    "room.join",
+    "room.link",
+    "room.open",
+    "room.offer",
+    "room.want",
+    "room.grants",
+    "room.leave",
+    "room.close",
+    "room.json",
+    "room.html",
+}
+ONLY_COMMAND_LINE = frozenset(
+    {"bad_mqtt_url", "media_host_unknown", "not_embedded", "schema_missing", "schema_newer", "schema_old"}
+)
+"""Operators read these in a terminal, in English, with their detail."""
+
+
+def sources() -> list[str]:
+    return [path.read_text("utf-8") for folder in CODE for path in (ROOT / folder).rglob("*.py")]
+
+
+def test_every_route_callback_and_event_of_the_real_application_declares_its_permission(settings: Settings) -> None:
+    web = Web(settings)
+    try:
+        assert web.gate.undeclared() == []
+        assert {entry.kind for entry in web.gate.inventory()} >= {"route", "event"}
+    finally:
+        web.database.close()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_error_that_a_person_can_see_has_words(lang: str) -> None:
+    wanted = {code for source in sources() for code in PEOPLE_ERRORS.findall(source)} - ONLY_COMMAND_LINE
+    missing = []
+    for code in sorted(wanted):
+        try:
+            text(lang, f"error.{code}")  # type: ignore[arg-type]
+        except KeyError:
+            missing.append(code)
+    assert missing == []
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_kind_of_journal_entry_that_the_feed_tells_has_words(lang: str) -> None:
+    wanted = {kind for source in sources() for kind in KINDS.findall(source)} - NOT_FOR_PEOPLE
+    missing = []
+    for kind in sorted(wanted):
+        try:
+            text(lang, f"journal.{kind}")  # type: ignore[arg-type]
+        except KeyError:
+            missing.append(kind)
+    assert missing == []
+
+
+def test_no_page_asks_another_host_or_complains(served: Served, browser: Watched) -> None:
+    page = browser.page()
+    page.goto(f"{served.url}/wall?token={wall_token(served)}")
+    page.wait_for_selector('[data-tile="incidents-open"][data-state="fresh"]', state="attached")
+    page.goto(f"{served.url}/")
+    page.goto(f"{served.url}/wall/pair")
+    page.goto(f"{served.url}/login?next=/desk/")
+    page.fill('input[name="name"]', ADMIN[0])
+    page.fill('input[name="password"]', ADMIN[1])
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/desk/**")
+    page.wait_for_load_state("networkidle")
+    room = served.call("POST", "/api/v1/rooms", {"title": "会商"})[1]
+    page.goto(f"{served.url}/rooms/{room['id']}")
+    page.wait_for_selector('[data-action="join"]')
+    page.wait_for_load_state("networkidle")
+    assert browser.strangers() == set()
+    assert browser.complaints == []
