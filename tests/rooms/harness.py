@@ -183,7 +183,7 @@ class Page:
 class ScriptedNode:
     """A media node that answers every command, remembers it, and tells what the test wants told."""
 
-    def __init__(self, web: RoomWeb, name: str = "n1", token: str | None = None) -> None:
+    def __init__(self, web: RoomWeb, name: str = "n1", kind: str = "media") -> None:
         self.commands: list[tuple[str, dict[str, Any]]] = []
         self.errors: dict[str, dict[str, str]] = {}
         self.client = socketio.Client(reconnection=False)
@@ -192,10 +192,15 @@ class ScriptedNode:
         self.client.connect(
             web.url,
             namespaces=[NODES],
-            auth={"token": token or web.node_token, "kind": "media", "node": name, "version": "1"},
+            auth={"token": web.node_token, "kind": kind, "node": name, "version": "1"},
             transports=["websocket"],
             wait_timeout=10,
         )
+
+    @property
+    def sid(self) -> str:
+        """The connection's id at the server."""
+        return str(self.client.get_sid(NODES))
 
     def _answerer(self, event: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
         def answer(payload: dict[str, Any]) -> dict[str, Any]:

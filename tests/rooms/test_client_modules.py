@@ -1,0 +1,37 @@
+"""The page's modules: pure parts under Node, and no text that a catalogue lacks."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CLIENT = ROOT / "conference" / "client"
+
+
+def test_the_modules_keep_their_rules() -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    files = sorted(str(path) for path in Path(__file__).parent.glob("*.test.mjs"))
+    done = subprocess.run([node, "--test", *files], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_text_of_the_page_is_in_both_catalogues() -> None:
+    used: set[str] = set()
+    for path in (*CLIENT.glob("*.js"), *CLIENT.glob("*.html")):
+        used |= set(re.findall(r'["`](room\.[a-z_.]+)["`]', path.read_text("utf-8")))
+    for lang in ("zh", "en"):
+        texts = json.loads((ROOT / "dashboard" / "messages" / lang / "room.json").read_text("utf-8"))
+        assert used - texts.keys() == set()
+
+
+def test_the_protocol_module_knows_no_page() -> None:
+    for name in ("protocol.js", "slots.js"):
+        assert not re.search(
+            r"\b(document|localStorage|HTMLElement|querySelector)\b", (CLIENT / name).read_text("utf-8")
+        )

@@ -1,0 +1,87 @@
+"""The registry of nodes: what it tells the feed and the metrics."""
+
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from foundation.clock import ManualClock, epoch_ms
+from tests.rooms.harness import RoomWeb, ScriptedNode, until
+
+LOAD = {
+    "rooms": 1,
+    "sessions": 3,
+    "counters": {"packets_in": 10, "packets_out": 20, "bytes_in": 1000, "bytes_out": 2000, "dropped": {"stun": 4}},
+    "cpu_seconds": 1.5,
+}
+
+
+def worker(web: RoomWeb) -> ScriptedNode:
+    return ScriptedNode(web, "w1", kind="worker")
+
+
+def test_the_feed_learns_which_parts_are_up_and_since_when(web: RoomWeb, clock: ManualClock) -> None:
+    began = epoch_ms(clock.now())
+    state = web.nodes.system_state()
+    assert state["media"] == {"state": "down", "since": began}
+    assert state["ingest"]["state"] == "stopped" and state["ingest"]["reason"] == "no_worker"
+    clock.advance(5)
+    media, work = ScriptedNode(web), worker(web)
+    assert web.nodes.system_state()["media"] == {"state": "up", "since": began + 5000}
+    assert web.nodes.system_state()["worker"] == {"state": "up", "since": began + 5000}
+    assert web.nodes.system_state()["ingest"]["state"] == "ok"
+    work.tell("ingest", {"state": "stopped", "reason": "disk_full", "rate": 0, "lag_s": 2.5})
+    assert web.nodes.system_state()["ingest"] == {"state": "stopped", "reason": "disk_full", "rate": 0.0, "lag_s": 2.5}
+    clock.advance(5)
+    media.close()
+    until(lambda: web.nodes.system_state()["media"] == {"state": "down", "since": began + 10000})
+    work.close()
+
+
+def test_the_metrics_show_what_the_nodes_reported(web: RoomWeb, node: ScriptedNode) -> None:
+    node.tell("load", LOAD)
+    registry = CollectorRegistry()
+    registry.register(web.nodes)
+    text = generate_latest(registry).decode()
+    for line in (
+        'fenghuo_nodes{kind="media"} 1.0',
+        'fenghuo_media_sessions{node="n1"} 3.0',
+        'fenghuo_media_packets_total{direction="out",node="n1"} 20.0',
+        'fenghuo_media_dropped_total{node="n1",reason="stun"} 4.0',
+    ):
+        assert line in text
+
+
+def test_what_a_node_says_is_bounded_and_never_breaks_the_registry(web: RoomWeb, node: ScriptedNode) -> None:
+    strange: list[Any] = [
+        {},
+        {"counters": None},
+        {"counters": {"dropped": {f"r{number}": "x" for number in range(500)}}},
+        {"rooms": "many", "sessions": None, "cpu_seconds": True},
+    ]
+    for load in strange:
+        node.tell("load", load)
+        registry = CollectorRegistry()
+        registry.register(web.nodes)
+        assert len(generate_latest(registry)) < 20_000
+    for event in ("session", "slots", "speakers"):
+        assert node.tell(event, {"room": 5})["error"]["code"] == "bad_request"
+    assert node.tell("ingest", {"state": "ok"})["error"]["code"] == "bad_request"
+
+
+def test_a_node_that_dials_again_takes_its_own_place(web: RoomWeb, node: ScriptedNode) -> None:
+    again = ScriptedNode(web)
+    node.close()
+    until(lambda: web.nodes.media_node("n1") is not None and web.nodes.media_node("n1").sid == again.sid)
+    assert web.nodes.system_state()["media"]["state"] == "up"
+    again.close()
+
+
+def test_a_draining_or_silent_node_gets_no_new_room(web: RoomWeb, node: ScriptedNode, clock: ManualClock) -> None:
+    other = ScriptedNode(web, "n2")
+    node.tell("load", {**LOAD, "sessions": 0, "draining": True})
+    other.tell("load", LOAD)
+    assert web.nodes.least_loaded().id == "n2"
+    clock.advance(30)
+    node.tell("load", {**LOAD, "sessions": 99})
+    assert web.nodes.least_loaded().id == "n1"
+    other.close()
