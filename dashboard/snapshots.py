@@ -41,7 +41,7 @@ TOPICS: dict[str, Permission] = {
 }
 """The topics, and the permission that each needs."""
 
-TOLD = frozenset({"sites", "stations", "incidents", "resources", "duty", "rooms"})
+TOLD = frozenset({"sites", "stations", "incidents", "resources", "duty", "rooms", "system"})
 """Journal topics that the feed tells; who logged in and what was exported stays in the journal."""
 
 
@@ -70,10 +70,12 @@ def event_of(row: JournalRow) -> dict[str, Any]:
 
 def summary(lang: Lang, row: JournalRow) -> str:
     """One sentence about a journal entry, in the reader's language."""
-    detail = {key: value for key, value in row.detail.items() if isinstance(value, str | int | float)}
+    detail = {key: _plain(value) for key, value in row.detail.items() if isinstance(value, str | int | float)}
     for key in ("level", "from"):
         if isinstance(detail.get(key), int):
             detail[key] = text(lang, f"journal.level.{detail[key]}")
+    if row.kind == "mode.changed":
+        detail = {key: text(lang, f"journal.mode.{value}") for key, value in detail.items()}
     if lang in detail:
         detail["name"] = detail[lang]
     detail.setdefault("name", "")
@@ -81,6 +83,11 @@ def summary(lang: Lang, row: JournalRow) -> str:
         return text(lang, f"journal.{row.kind}", **detail, actor=row.actor.get("name", ""))
     except KeyError:
         return row.kind
+
+
+def _plain(value: str | float) -> str | float:
+    """An amount as people write it: 143, not 143.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """`fenghuo serve`: starts web, worker and media, watches them, and restarts whichever ends, with back-off.
 
-Who closes whom: `serve` ends its children (media, worker, web, in that order) when it is told to stop. A child whose parent is gone ends itself.
+Who closes whom: `serve` tells its children to end (media, worker, web) when it is told to stop, and waits for all. A child whose parent is gone ends itself.
 """
 
 import logging
@@ -62,11 +62,15 @@ class Child:
         self.start_at = now + self.back_off_s
         self.back_off_s = min(self.back_off_s * 2, BACK_OFF_MAX_S)
 
-    def stop(self) -> None:
-        """Ask it to end, and end it after `STOP_S`."""
-        if self.process is None or self.process.poll() is not None:
+    def ask_to_stop(self) -> None:
+        """Ask it to end."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+
+    def wait(self) -> None:
+        """Wait until it has ended; end it after `STOP_S`."""
+        if self.process is None:
             return
-        self.process.terminate()
         try:
             self.process.wait(STOP_S)
         except subprocess.TimeoutExpired:
@@ -85,7 +89,9 @@ def serve() -> int:
         for child in children:
             child.look()
     for child in reversed(children):
-        child.stop()
+        child.ask_to_stop()
+    for child in children:
+        child.wait()
     logger.info("stopped")
     return 0
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { linkState, readingState, span } from "../../dashboard/assets/js/staleness.js";
-import { Model } from "../../dashboard/assets/js/wall/model.js";
+import { Model } from "../../dashboard/assets/js/model.js";
 import { pageOf } from "../../dashboard/assets/js/wall/paging.js";
 import { fit, placeLabel } from "../../dashboard/assets/js/wall/projection.js";
 import { judge, nextMark, trend } from "../../dashboard/assets/js/wall/risk.js";

@@ -1,6 +1,6 @@
 /** One of four, by its digit, by arrow keys or by a click: the class and the level of an incident. */
 
-import { h } from "../wall/dom.js";
+import { h } from "../dom.js";
 
 /** @typedef {{value: string, label: (Node | string)[], key: string}} Option */
 

@@ -1,6 +1,6 @@
 /** The first page: the consultations that are open now. */
 
-import { h } from "../wall/dom.js";
+import { h } from "../dom.js";
 import { call } from "./api.js";
 
 const REFRESH_MS = 10_000;

@@ -1,6 +1,6 @@
 /** Choosing a site by typing a few letters of its name. */
 
-import { h, put, write } from "../wall/dom.js";
+import { h, put, write } from "../dom.js";
 import { matchSites } from "./match.js";
 
 /** @typedef {import("../topics.js").Site} Site */

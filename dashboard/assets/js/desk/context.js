@@ -7,7 +7,7 @@
  *   grading: import("./grading.js").Threshold[], rooms: string, approve: string,
  * }} Page may: the permissions held, true for every site, false for one's own site only
  * @typedef {{
- *   page: Page, words: import("./words.js").DeskWords, model: import("../wall/model.js").Model,
+ *   page: Page, words: import("./words.js").DeskWords, model: import("../model.js").Model,
  *   may: (permission: string, site?: string | null) => boolean,
  *   now: () => number,
  *   say: (text: string, kind?: "good" | "bad") => void,

@@ -1,6 +1,6 @@
 /** The selected incident: its facts, its level to be changed, its end, and its timeline from the journal. */
 
-import { h } from "../wall/dom.js";
+import { h } from "../dom.js";
 import { call } from "./api.js";
 import { ask } from "./dialog.js";
 import { whereOf } from "./incidents.js";

@@ -1,6 +1,6 @@
 /** A question to the officer, or something to read: a native dialog that keeps the keyboard and gives it back. */
 
-import { h } from "../wall/dom.js";
+import { h } from "../dom.js";
 
 /** @typedef {{value: string, text: string, kind?: "primary" | "danger" | "quiet"}} Choice */
 

@@ -1,6 +1,6 @@
 /** The head of the desk: township and mode, the server's clock, how the platform's parts are, who is logged in, language and theme. */
 
-import { h, put, write } from "../wall/dom.js";
+import { h, put, write } from "../dom.js";
 import { call } from "./api.js";
 import { ask } from "./dialog.js";
 

@@ -1,6 +1,6 @@
 /** The list of incidents: open first, worst first, newest first; walked with the arrow keys. */
 
-import { h, put, write } from "../wall/dom.js";
+import { h, put, write } from "../dom.js";
 
 /** @typedef {import("../topics.js").Incident & {version: number}} Incident */
 
@@ -178,7 +178,7 @@ function makeRow(id) {
  *
  * @param {import("../topics.js").Incident} incident
  * @param {import("./words.js").DeskWords} words
- * @param {import("../wall/model.js").Model} model
+ * @param {import("../model.js").Model} model
  */
 export function whereOf(incident, words, model) {
   const site = model.site(incident.site);

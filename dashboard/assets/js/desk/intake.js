@@ -1,6 +1,6 @@
 /** The intake form (接报): an incident in under a minute by the keyboard alone, a draft that survives a reload, and what still waits to be sent. */
 
-import { h, put, write } from "../wall/dom.js";
+import { h, put, write } from "../dom.js";
 import { Choice } from "./choice.js";
 import { SiteBox } from "./combobox.js";
 import { suggestedLevel } from "./grading.js";

@@ -1,6 +1,6 @@
 /** The newest entries of the journal, newest first; an entry of an incident leads to it. */
 
-import { h } from "../wall/dom.js";
+import { h } from "../dom.js";
 
 export class Journal {
   #newest = -1;

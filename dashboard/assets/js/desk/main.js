@@ -2,8 +2,8 @@
 
 import { io } from "/assets/vendor/socket.io-client/socket.io.esm.min.js";
 import { CONNECTION, Feed } from "../feed.js";
-import { put, write } from "../wall/dom.js";
-import { Model } from "../wall/model.js";
+import { put, write } from "../dom.js";
+import { Model } from "../model.js";
 import { call } from "./api.js";
 import { Detail } from "./detail.js";
 import { Head, showKeys } from "./head.js";

@@ -1,6 +1,6 @@
 /** Stocks, teams and shelters: what there is and what is needed; amounts are changed in place. */
 
-import { h, put, write } from "../wall/dom.js";
+import { h, put, write } from "../dom.js";
 import { call } from "./api.js";
 
 /** @typedef {import("../topics.js").Resource & {version: number}} Resource */

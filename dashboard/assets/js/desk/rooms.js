@@ -1,6 +1,6 @@
 /** Consultations: open a room, see who is in and which site is missing, go there, and make a join link with its QR code. */
 
-import { h, put, write } from "../wall/dom.js";
+import { h, put, write } from "../dom.js";
 import { call } from "./api.js";
 import { ask } from "./dialog.js";
 import { uuid7 } from "./uuid7.js";

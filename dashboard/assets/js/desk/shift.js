@@ -1,6 +1,6 @@
 /** Who is on duty now, until when, how to reach them, and who comes next. */
 
-import { h } from "../wall/dom.js";
+import { h } from "../dom.js";
 
 export class ShiftPanel {
   #drawn = "";

@@ -1,6 +1,6 @@
 /** Panels of which one is seen: chosen by click, arrow keys, or from outside. */
 
-import { h, put } from "../wall/dom.js";
+import { h, put } from "../dom.js";
 
 export class Tabs {
   /** @type {string} */

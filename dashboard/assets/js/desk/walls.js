@@ -1,6 +1,6 @@
 /** The paired walls: when each was last seen, taking its right away, and the way to approve another one. */
 
-import { h, write } from "../wall/dom.js";
+import { h, write } from "../dom.js";
 import { call } from "./api.js";
 import { ask } from "./dialog.js";
 

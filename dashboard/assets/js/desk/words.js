@@ -1,6 +1,6 @@
 /** The desk's texts, numbers and times in the reader's language. */
 
-import { Words } from "../wall/words.js";
+import { Words } from "../words.js";
 
 /** Shapes of the levels, so that colour is never alone: the worse, the more corners point up. */
 const SHAPES = ["", "◆", "▲", "■", "●"];

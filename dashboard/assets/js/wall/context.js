@@ -2,8 +2,8 @@
  * What every view of the wall is given; types only.
  *
  * @typedef {{
- *   model: import("./model.js").Model,
- *   words: import("./words.js").Words,
+ *   model: import("../model.js").Model,
+ *   words: import("../words.js").Words,
  *   now: number | null,
  *   clock: number,
  *   link: import("../staleness.js").State,

@@ -1,6 +1,6 @@
 /** The duty scene's shift: who leads, who answers, until when, who comes next. */
 
-import { h, write } from "./dom.js";
+import { h, write } from "../dom.js";
 import { Panel } from "./tile.js";
 
 /**
@@ -11,7 +11,7 @@ import { Panel } from "./tile.js";
 export class DutyPanel {
   /**
    * @param {HTMLElement} box
-   * @param {import("./words.js").Words} words
+   * @param {import("../words.js").Words} words
    * @param {"shift" | "next"} which
    */
   constructor(box, words, which) {

@@ -1,6 +1,6 @@
 /** The newest events: as a list on the overview, and as one line at the foot of every scene. */
 
-import { h, put, write } from "./dom.js";
+import { h, put, write } from "../dom.js";
 import { RowList } from "./list.js";
 import { Panel, badge, showLevel } from "./tile.js";
 
@@ -17,7 +17,7 @@ export class EventsPanel {
   /** @type {Moment | null} */
   #moment = null;
 
-  /** @param {HTMLElement} box @param {import("./words.js").Words} words */
+  /** @param {HTMLElement} box @param {import("../words.js").Words} words */
   constructor(box, words) {
     this.panel = new Panel("events", words.t("events.title"), ".panel-events");
     box.append(this.panel.node);

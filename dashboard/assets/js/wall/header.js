@@ -1,6 +1,6 @@
 /** The head of every scene: clock drawn by the server's data, township and mode, who is on duty, and the links. */
 
-import { h, place, put, write } from "./dom.js";
+import { h, place, put, write } from "../dom.js";
 import { stamp } from "./tile.js";
 
 /** @typedef {import("./context.js").Moment} Moment */
@@ -8,7 +8,7 @@ import { stamp } from "./tile.js";
 const LINKS = /** @type {const} */ (["county", "worker", "media"]);
 
 export class Header {
-  /** @param {import("./words.js").Words} words */
+  /** @param {import("../words.js").Words} words */
   constructor(words) {
     this.words = words;
     this.clock = place("clock");
@@ -70,7 +70,7 @@ export class Header {
   }
 }
 
-/** @param {import("./words.js").Words} words @param {string} code */
+/** @param {import("../words.js").Words} words @param {string} code */
 function reason(words, code) {
   return words.has(`trouble.reason.${code}`) ? words.t(`trouble.reason.${code}`) : code;
 }

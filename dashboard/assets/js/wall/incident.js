@@ -1,6 +1,6 @@
 /** The incident scene: one grave incident, what is known of it, what happened so far, and which measurements lie around it. */
 
-import { h, put, write } from "./dom.js";
+import { h, put, write } from "../dom.js";
 import { RowList } from "./list.js";
 import { arrow, meaning } from "./sensors.js";
 import { AgeMark, Panel, badge, showLevel, stamp } from "./tile.js";
@@ -21,7 +21,7 @@ export class IncidentScene {
   #lines = new Map();
   #incident = "";
 
-  /** @param {HTMLElement} head @param {HTMLElement} log @param {HTMLElement} near @param {import("./words.js").Words} words */
+  /** @param {HTMLElement} head @param {HTMLElement} log @param {HTMLElement} near @param {import("../words.js").Words} words */
   constructor(head, log, near, words) {
     this.badge = badge(".grave");
     this.title = h("h2.incident-title");

@@ -1,6 +1,6 @@
 /** The overview's incidents: how many are open at each level and in each class, and when they came in the last day. */
 
-import { h, put, s, write } from "./dom.js";
+import { h, put, s, write } from "../dom.js";
 import { Panel, badge, showLevel, stamp } from "./tile.js";
 
 /** @typedef {import("./context.js").Moment} Moment */
@@ -11,7 +11,7 @@ const HOURS = 24;
 const HOUR_MS = 3_600_000;
 
 export class IncidentsPanel {
-  /** @param {HTMLElement} box @param {import("./words.js").Words} words */
+  /** @param {HTMLElement} box @param {import("../words.js").Words} words */
   constructor(box, words) {
     this.panel = new Panel("incidents-open", words.t("incidents.title"), ".panel-incidents");
     this.counters = LEVELS.map((level) => {

@@ -1,6 +1,6 @@
 /** A list that shows whole rows only: as many as its box holds, the others on further pages. */
 
-import { put } from "./dom.js";
+import { put } from "../dom.js";
 import { pageOf } from "./paging.js";
 
 /**

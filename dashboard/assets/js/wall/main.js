@@ -3,14 +3,14 @@
 import { io } from "/assets/vendor/socket.io-client/socket.io.esm.min.js";
 import { CONNECTION, Feed, LIVE_MS } from "../feed.js";
 import { linkState } from "../staleness.js";
-import { place, put, write } from "./dom.js";
+import { place, put, write } from "../dom.js";
 import { DutyPanel } from "./duty.js";
 import { EventsPanel, Ticker } from "./events.js";
 import { Header } from "./header.js";
 import { IncidentScene } from "./incident.js";
 import { IncidentsPanel } from "./incidents.js";
 import { MapPanel } from "./map.js";
-import { Model } from "./model.js";
+import { Model } from "../model.js";
 import { reloadWhenHealthy } from "./reload.js";
 import { ResourcesPanel } from "./resources.js";
 import { RiverChart } from "./riverchart.js";
@@ -21,7 +21,7 @@ import { SceneBar } from "./scenebar.js";
 import { textSize } from "./screen.js";
 import { SensorGrid } from "./sensorgrid.js";
 import { sense } from "./sensors.js";
-import { Words } from "./words.js";
+import { Words } from "../words.js";
 
 /**
  * @typedef {{lang: "zh" | "en", timezone: string, messages: Record<string, string>, text: {target: number, least: number},

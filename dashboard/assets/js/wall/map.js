@@ -1,6 +1,6 @@
 /** The map: ground, villages, sensors by what they mean, teams and incidents, as one SVG. */
 
-import { h, put, s } from "./dom.js";
+import { h, put, s } from "../dom.js";
 import { fit, overlap, placeLabel, textWidth } from "./projection.js";
 import { Panel } from "./tile.js";
 
@@ -32,7 +32,7 @@ export class MapPanel {
 
   /**
    * @param {HTMLElement} box
-   * @param {import("./words.js").Words} words
+   * @param {import("../words.js").Words} words
    * @param {{tile: string, url: string}} options
    */
   constructor(box, words, options) {

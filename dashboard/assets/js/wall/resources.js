@@ -1,6 +1,6 @@
 /** Stocks, teams and shelters: what is there against what is needed, the worst shortage first. */
 
-import { h, put, write } from "./dom.js";
+import { h, put, write } from "../dom.js";
 import { RowList } from "./list.js";
 import { Panel, stamp } from "./tile.js";
 
@@ -36,7 +36,7 @@ export class ResourcesPanel {
 
   /**
    * @param {HTMLElement} box
-   * @param {import("./words.js").Words} words
+   * @param {import("../words.js").Words} words
    * @param {{tile: string, title: string, type: Resource["type"] | null, long: boolean}} options type null: all of them; long: with site and contact
    */
   constructor(box, words, options) {
@@ -94,7 +94,7 @@ export class ResourcesPanel {
 /**
  * Units are kept as the township writes them; those that the catalogue knows are translated.
  *
- * @param {import("./words.js").Words} words
+ * @param {import("../words.js").Words} words
  * @param {string} name
  */
 export function unit(words, name) {

@@ -1,6 +1,6 @@
 /** The one large chart: the river that matters most now, in the figure that dataviz made, moved by Plotly.extendTraces. */
 
-import { write, put } from "./dom.js";
+import { write, put } from "../dom.js";
 import { arrow, meaning, waters } from "./sensors.js";
 import { gapOf, within } from "./spark.js";
 import { Panel, badge, showLevel } from "./tile.js";
@@ -33,7 +33,7 @@ export class RiverChart {
   #range = "";
   #offset = 0;
 
-  /** @param {HTMLElement} box @param {HTMLElement} frame holds the Dash graph @param {import("./words.js").Words} words @param {string} timezone @param {Record<string, string>} colours by level */
+  /** @param {HTMLElement} box @param {HTMLElement} frame holds the Dash graph @param {import("../words.js").Words} words @param {string} timezone @param {Record<string, string>} colours by level */
   constructor(box, frame, words, timezone, colours) {
     this.panel = new Panel("river-chart", words.t("chart.title"), ".panel-chart");
     this.level = badge();
@@ -108,7 +108,7 @@ export class RiverChart {
     if (this.#points.length > POINTS) this.#points.splice(0, this.#points.length - POINTS);
   }
 
-  /** @param {Sensed} sensed @param {import("./words.js").Words} words @param {Moment} moment */
+  /** @param {Sensed} sensed @param {import("../words.js").Words} words @param {Moment} moment */
   #plot(sensed, words, moment) {
     const graph = this.#graph();
     const drawing = plotly();
@@ -131,7 +131,7 @@ export class RiverChart {
    * @param {Graph} graph
    * @param {Plotly} drawing
    * @param {Sensed} sensed
-   * @param {import("./words.js").Words} words
+   * @param {import("../words.js").Words} words
    * @param {Moment} moment
    */
   #frame(graph, drawing, { sensor }, words, moment) {

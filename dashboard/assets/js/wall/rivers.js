@@ -1,6 +1,6 @@
 /** The overview's rivers: level, trend, and the time until the next mark. */
 
-import { h, put, write } from "./dom.js";
+import { h, put, write } from "../dom.js";
 import { RowList } from "./list.js";
 import { arrow, meaning, waters } from "./sensors.js";
 import { Spark } from "./spark.js";
@@ -15,7 +15,7 @@ export class RiversPanel {
   /** @type {Moment | null} */
   #moment = null;
 
-  /** @param {HTMLElement} box @param {import("./words.js").Words} words */
+  /** @param {HTMLElement} box @param {import("../words.js").Words} words */
   constructor(box, words) {
     this.panel = new Panel("rivers", words.t("rivers.title"), ".panel-rivers");
     box.append(this.panel.node);

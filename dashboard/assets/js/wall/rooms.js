@@ -1,6 +1,6 @@
 /** Consultation: who is in the room, who is missing and since when. */
 
-import { h, put, write } from "./dom.js";
+import { h, put, write } from "../dom.js";
 import { RowList } from "./list.js";
 import { Panel, stamp } from "./tile.js";
 
@@ -10,7 +10,7 @@ import { Panel, stamp } from "./tile.js";
  * @typedef {{site: string, name: string, state: "present" | "broken" | "missing", since: number | null, who: string[]}} Seat
  */
 
-/** @param {import("./model.js").Model} model open rooms, the newest first */
+/** @param {import("../model.js").Model} model open rooms, the newest first */
 export function openRooms(model) {
   return Object.values(model.topics.rooms).filter(({ open }) => open).sort((a, b) => b.since - a.since);
 }
@@ -45,7 +45,7 @@ export class RoomPanel {
 
   /**
    * @param {HTMLElement} box
-   * @param {import("./words.js").Words} words
+   * @param {import("../words.js").Words} words
    * @param {{tile: string, columns: number, rank: number, long: boolean}} options rank: 0 is the newest open room
    */
   constructor(box, words, options) {

@@ -1,9 +1,9 @@
 /** The foot's names of the scenes, with how much of the present one's time is over. */
 
-import { h, put } from "./dom.js";
+import { h, put } from "../dom.js";
 
 export class SceneBar {
-  /** @param {HTMLElement} box @param {string[]} scenes @param {import("./words.js").Words} words */
+  /** @param {HTMLElement} box @param {string[]} scenes @param {import("../words.js").Words} words */
   constructor(box, scenes, words) {
     this.items = scenes.map((scene) => {
       const progress = h("span.scene-progress");

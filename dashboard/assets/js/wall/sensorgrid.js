@@ -1,6 +1,6 @@
 /** The sensors scene: every sensor as one row, in groups by what it tells about, the abnormal first. */
 
-import { h, put, write } from "./dom.js";
+import { h, put, write } from "../dom.js";
 import { RowList } from "./list.js";
 import { GROUPS, arrow, inOrder } from "./sensors.js";
 import { Spark } from "./spark.js";
@@ -19,7 +19,7 @@ export class SensorGrid {
   /** @type {Moment | null} */
   #moment = null;
 
-  /** @param {(group: string) => HTMLElement} boxOf @param {import("./words.js").Words} words */
+  /** @param {(group: string) => HTMLElement} boxOf @param {import("../words.js").Words} words */
   constructor(boxOf, words) {
     this.groups = Object.entries(GROUPS).map(([name, kinds]) => {
       const panel = new Panel(`sensors:${name}`, words.t(`group.${name}`), ".panel-sensors");

@@ -17,7 +17,7 @@ export const GROUPS = Object.freeze({
 /**
  * Every sensor with its state, level and trend.
  *
- * @param {import("./model.js").Model} model
+ * @param {import("../model.js").Model} model
  * @param {number | null} now
  * @returns {Sensed[]} in the order of the snapshot
  */
@@ -56,7 +56,7 @@ export function waters(sensed) {
 /**
  * One short line about what a sensor means: beyond a mark, on the way to one, silent, or going up or down.
  *
- * @param {import("./words.js").Words} words
+ * @param {import("../words.js").Words} words
  * @param {Sensed} sensed
  * @returns {{text: string, kind: "bad" | "soon" | "plain"}}
  */

@@ -1,6 +1,6 @@
 /** A small line of the recent past, drawn in plain SVG: gaps stay open, the normal range is a band behind it. */
 
-import { put, s } from "./dom.js";
+import { put, s } from "../dom.js";
 
 const WIDTH = 100;
 const HEIGHT = 30;

@@ -1,10 +1,10 @@
 /** A tile: what it is, its value, its age and its state, written where people and checkers look. */
 
-import { h, put, write } from "./dom.js";
+import { h, put, write } from "../dom.js";
 
 /**
  * @typedef {import("../staleness.js").State} State
- * @typedef {import("./words.js").Words} Words
+ * @typedef {import("../words.js").Words} Words
  */
 
 /**

@@ -1,11 +1,11 @@
 /** What the wall knows: the topics' snapshots, kept current by events and ticks; no page, no clock. */
 
 /**
- * @typedef {import("../topics.js").Topics} Topics
- * @typedef {import("../topics.js").Sensor} Sensor
- * @typedef {import("../topics.js").JournalEvent} JournalEvent
- * @typedef {import("../topics.js").Tick} Tick
- * @typedef {import("../topics.js").Incident} Incident
+ * @typedef {import("./topics.js").Topics} Topics
+ * @typedef {import("./topics.js").Sensor} Sensor
+ * @typedef {import("./topics.js").JournalEvent} JournalEvent
+ * @typedef {import("./topics.js").Tick} Tick
+ * @typedef {import("./topics.js").Incident} Incident
  */
 
 const RECENT = 120;

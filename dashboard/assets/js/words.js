@@ -1,11 +1,11 @@
 /** The page's language: texts from its catalogue, names, numbers, times and ages; pure once made. */
 
-import { span } from "../staleness.js";
+import { span } from "./staleness.js";
 
 const DAY_MS = 86_400_000;
 const ROMAN = ["", "Ⅰ", "Ⅱ", "Ⅲ", "Ⅳ"];
 
-/** @typedef {import("../topics.js").Words} Both */
+/** @typedef {import("./topics.js").Words} Both */
 
 export class Words {
   #time;
@@ -106,7 +106,7 @@ export class Words {
   /**
    * The age of a value, in the words of its state.
    *
-   * @param {import("../staleness.js").State} state
+   * @param {import("./staleness.js").State} state
    * @param {number | null} ms
    */
   age(state, ms) {
