@@ -51,7 +51,9 @@ class TinyWeb:
 
     async def _connect(self, sid: str, _environ: dict[str, Any], auth: dict[str, Any]) -> bool:
         if auth.get("token") != TOKEN or auth.get("kind") != "media":
-            self.refused += 1
+            with self._changed:
+                self.refused += 1
+                self._changed.notify_all()
             return False
         self._sid = sid
         self.connected.set()
@@ -104,6 +106,11 @@ class TinyWeb:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+
+    def wait_refused(self, times: int, timeout_s: float = 20.0) -> None:
+        """Wait until so many connections were refused."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.refused >= times, timeout_s)
 
     def stop(self) -> None:
         """Close everything."""

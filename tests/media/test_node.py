@@ -1,0 +1,264 @@
+"""A real node on loopback with aiortc as an independent client, and with nobody's friend."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
+
+from conference.media.node import MediaNode, guarded
+from foundation.settings import Settings
+
+REGRESSIONS = Path(__file__).parents[1] / "data" / "regressions" / "media"
+ALL = ["audio", "camera", "screen"]
+
+
+class HandClock:
+    """Monotonic seconds that also jump by hand."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return asyncio.get_running_loop().time() + self.ahead
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[tuple[MediaNode, HandClock]]:
+    clock = HandClock()
+    node = MediaNode(Settings(media_port=0, media_host="127.0.0.1"), clock=clock, bind="127.0.0.1")
+    node.start()
+    try:
+        yield node, clock
+    finally:
+        await node.stop()
+
+
+async def until(condition: Callable[[], Any], timeout_s: float = 20.0) -> Any:
+    async def wait() -> Any:
+        while not (result := condition()):
+            await asyncio.sleep(0.02)
+        return result
+
+    return await asyncio.wait_for(wait(), timeout_s)
+
+
+class Guest:
+    """An aiortc client: one microphone, one camera, one slot for sound and one for a picture."""
+
+    def __init__(self, node: MediaNode, name: str) -> None:
+        self.node = node
+        self.name = name
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.tracks: dict[str, Any] = {}
+        self.frames: dict[str, int] = {"audio": 0, "video": 0}
+        self.tasks: list[asyncio.Task[None]] = []
+        self.connection.on("track", self._track)
+
+    def _track(self, track: Any) -> None:
+        self.tasks.append(asyncio.ensure_future(self._drain(track)))
+
+    async def _drain(self, track: Any) -> None:
+        while True:
+            await track.recv()
+            self.frames[track.kind] += 1
+
+    async def join(self, publish: list[str] | None = None) -> dict[str, Any]:
+        self.connection.addTransceiver(AudioStreamTrack(), direction="sendonly")
+        self.connection.addTransceiver(VideoStreamTrack(), direction="sendonly")
+        self.connection.addTransceiver("audio", direction="recvonly")
+        self.connection.addTransceiver("video", direction="recvonly")
+        await self.connection.setLocalDescription(await self.connection.createOffer())
+        answer = await self.node.offer(
+            {
+                "room": "r",
+                "participant": self.name,
+                "session": f"s-{self.name}",
+                "sdp": self.connection.localDescription.sdp,
+                "grants": {"publish": ALL if publish is None else publish, "subscribe": True},
+            }
+        )
+        await self.connection.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
+        await until(lambda: self.connection.connectionState == "connected")
+        return answer
+
+    async def want(self, other: str) -> None:
+        entry = {"slot": "v0", "participant": other, "kind": "camera", "height": 480}
+        await self.node.want({"room": "r", "session": f"s-{self.name}", "video": [entry]})
+
+    async def close(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await self.connection.close()
+
+
+@asynccontextmanager
+async def two_guests() -> AsyncIterator[tuple[MediaNode, HandClock, Guest, Guest]]:
+    async with running() as (node, clock):
+        first, second = Guest(node, "first"), Guest(node, "second")
+        await first.join()
+        await second.join()
+        await second.want("first")
+        try:
+            yield node, clock, first, second
+        finally:
+            await first.close()
+            await second.close()
+
+
+def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(scenario())
+
+
+def test_an_independent_client_sees_and_hears_another() -> None:
+    async def scenario() -> None:
+        async with two_guests() as (node, _, _first, second):
+            await until(lambda: second.frames["video"] > 5 and second.frames["audio"] > 20)
+            assert node.counters.packets_out > 0
+
+    run(scenario)
+
+
+def test_a_source_without_grant_is_dropped_and_comes_back_when_granted() -> None:
+    async def scenario() -> None:
+        async with two_guests() as (node, _, first, second):
+            await until(lambda: second.frames["video"] > 3)
+            await node.grants({"room": "r", "session": "s-first", "publish": []})
+            sent = node.counters.packets_out
+            dropped = node.counters.dropped.get("not_granted", 0)
+            await until(lambda: node.counters.dropped.get("not_granted", 0) > dropped + 20)
+            session = node.rooms["r"].sessions["s-second"]
+            assert all(slot.stream is None for slot in session.slots.values())
+            # What still goes out is the other one's sound and picture to `first`, nothing of `first`.
+            assert all(s.stream is None or s.stream.participant == "second" for s in first_slots(node))
+            assert node.counters.packets_out >= sent
+            seen = second.frames["video"]
+            await node.grants({"room": "r", "session": "s-first", "publish": ALL})
+            await until(lambda: second.frames["video"] > seen + 5)
+            await first.want("second")
+            await until(lambda: first.frames["video"] > 3)
+
+    def first_slots(node: MediaNode) -> list[Any]:
+        return list(node.rooms["r"].sessions["s-first"].slots.values())
+
+    run(scenario)
+
+
+def test_garbage_is_dropped_counted_by_reason_and_hurts_nobody() -> None:
+    async def scenario() -> None:
+        async with two_guests() as (node, _, _first, second):
+            await until(lambda: second.frames["video"] > 3)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+                stranger.connect(("127.0.0.1", node.port))
+                for path in sorted(REGRESSIONS.iterdir()):
+                    stranger.send(path.read_bytes())
+                for first in range(256):
+                    stranger.send(bytes([first]) + b"\x60" + bytes(60))
+                stranger.send(b"")
+                for _ in range(300):
+                    stranger.send(bytes.fromhex("000100002112a442") + bytes(12))
+            await until(lambda: node.counters.dropped.get("stun_limited", 0) > 50)
+            for reason in ("garbage", "unknown_address", "stun_malformed", "empty"):
+                assert node.counters.dropped[reason] > 0
+            seen = second.frames["video"]
+            await until(lambda: second.frames["video"] > seen + 5)
+
+    run(scenario)
+
+
+def test_garbage_from_a_participants_own_address_hurts_nobody() -> None:
+    async def scenario() -> None:
+        async with two_guests() as (node, _, _first, second):
+            await until(lambda: second.frames["video"] > 3)
+            session = node.rooms["r"].sessions["s-first"]
+            now = asyncio.get_running_loop().time()
+            for path in sorted(REGRESSIONS.iterdir()):
+                data = path.read_bytes()
+                # Decrypted, as if the participant itself had sent it; and encrypted badly.
+                session.receive(data, now)
+                session.receive_rtcp(data, now)
+                session.feed_dtls(data)
+            for number in range(100):
+                session.receive(bytes([0x80, 96, 0, number]) + bytes(4) + number.to_bytes(4, "big") + b"payload", now)
+            assert len(session.all_streams()) <= 16
+            seen = second.frames["video"]
+            await until(lambda: second.frames["video"] > seen + 5)
+
+    run(scenario)
+
+
+def test_a_silent_session_is_lost_after_3_s_and_closed_after_15() -> None:
+    async def scenario() -> None:
+        async with running() as (node, clock):
+            guest = Guest(node, "first")
+            await guest.join()
+            await until(lambda: node.rooms["r"].sessions["s-first"].state == "connected")
+            await guest.close()
+            await until(lambda: "r" not in node.rooms)  # it said goodbye
+            # A peer that never comes: nothing is heard of it.
+            quiet = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+            quiet.addTransceiver("audio", direction="recvonly")
+            await quiet.setLocalDescription(await quiet.createOffer())
+            sdp = quiet.localDescription.sdp
+            await node.offer(
+                {
+                    "room": "r",
+                    "participant": "p",
+                    "session": "s",
+                    "sdp": sdp,
+                    "grants": {"publish": [], "subscribe": True},
+                }
+            )
+            session = node.rooms["r"].sessions["s"]
+            session.state = "connected"
+            clock.ahead += 3.2
+            node.rooms["r"].tick(clock())
+            clock.ahead += 12.0
+            node.rooms["r"].tick(clock())
+            await quiet.close()
+            told = [node.news.get_nowait() for _ in range(node.news.qsize())]
+            states = [(p["session"], p["state"], p["reason"]) for event, p in told if event == "session"]
+            assert states[0] == ("s-first", "connected", "")
+            assert ("s-first", "closed", "dtls_closed") in states
+            assert states[-2:] == [("s", "lost", "silent"), ("s", "closed", "timeout")]
+
+    run(scenario)
+
+
+def test_the_newest_session_of_a_participant_wins() -> None:
+    async def scenario() -> None:
+        async with running() as (node, _):
+            older, newer = Guest(node, "same"), Guest(node, "same")
+            await older.join()
+            offered = newer.node.offer
+            newer.node.offer = lambda request: offered({**request, "session": "s-newer"})  # type: ignore[method-assign]
+            await newer.join()
+            await until(lambda: list(node.rooms["r"].sessions) == ["s-newer"])
+            told = [node.news.get_nowait() for _ in range(node.news.qsize())]
+            assert any(p.get("state") == "closed" and p["reason"] == "replaced" for _, p in told)
+            await older.close()
+            await newer.close()
+
+    run(scenario)
+
+
+def test_bad_commands_get_an_error_object() -> None:
+    async def scenario() -> None:
+        async with running() as (node, _):
+            commands = {name: guarded(handler) for name, handler in node.commands().items()}
+            assert (await commands["room.offer"]("nonsense"))["error"]["code"] == "bad_request"
+            request = {"room": "r", "participant": "p", "session": "s", "sdp": "v=0", "grants": {"publish": []}}
+            assert (await commands["room.offer"](request))["error"]["code"] == "bad_offer"
+            assert (await commands["room.offer"]({**request, "room": 7}))["error"]["code"] == "bad_request"
+            assert (await commands["room.want"]({"room": "r", "session": "x", "video": []}))["error"][
+                "code"
+            ] == "not_found"
+            assert (await commands["room.close"]({"room": "none"}))["error"]["code"] == "not_found"
+            assert node.rooms == {}
+            assert (await commands["node.stats"]({}))["rooms"] == []
+
+    run(scenario)

@@ -1,0 +1,66 @@
+"""The node as a process: it dials web for ever, tells what lives, and ends cleanly."""
+
+import signal
+import socket
+from pathlib import Path
+
+from tests.media.running import free_udp_port, start_node
+from tests.media.web import TinyWeb
+
+
+def free_tcp_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_node_reports_its_load_and_ends_on_sigterm() -> None:
+    web = TinyWeb()
+    node = start_node(web.port, free_udp_port())
+    try:
+        loads = web.wait_for(lambda events: [p for e, p in events if e == "load"])
+        assert loads[0]["rooms"] == 0 and loads[0]["cpu_seconds"] > 0
+        assert set(loads[0]["counters"]) == {"packets_in", "packets_out", "bytes_in", "bytes_out", "dropped"}
+        node.send_signal(signal.SIGTERM)
+        assert node.wait(10) == 0
+    finally:
+        node.kill()
+        node.wait()
+        web.stop()
+
+
+def test_a_node_dials_again_when_web_comes_back() -> None:
+    port = free_tcp_port()
+    node = start_node(port, free_udp_port())
+    try:
+        for _ in range(2):
+            web = TinyWeb(port)
+            try:
+                assert web.connected.wait(20)
+            finally:
+                web.stop()
+    finally:
+        node.terminate()
+        assert node.wait(10) == 0
+
+
+def test_a_node_with_a_wrong_token_is_not_let_in_and_goes_on_trying(tmp_path: Path) -> None:
+    web = TinyWeb()
+    log = tmp_path / "log"
+    node = start_node(web.port, free_udp_port(), token="wrong-and-secret", log=log)
+    try:
+        web.wait_refused(2)
+        assert node.poll() is None and not web.connected.is_set()
+    finally:
+        node.terminate()
+        assert node.wait(10) == 0
+        web.stop()
+    assert "wrong-and-secret" not in log.read_text()
+
+
+def test_a_taken_port_is_a_clear_error(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("0.0.0.0", 0))
+        node = start_node(1, taken.getsockname()[1], log=tmp_path / "log")
+        assert node.wait(20) != 0
+    assert "Address already in use" in (tmp_path / "log").read_text()
