@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine
 from importlib import metadata
 from typing import Any
 
+import aiohttp
 import socketio
 
 from conference.media import dtls, negotiate, srtp
@@ -32,6 +33,7 @@ IDLE_TICK_S = 1.0
 LOAD_EVERY_S = 2.0
 DIAL_AGAIN_S = 0.25
 DIAL_AGAIN_MAX_S = 5.0
+CANCELS_MAX = 6
 NEWS_MAX = 2048
 ROOMS_MAX = 256
 NAME_CHARACTERS_MAX = 64
@@ -297,34 +299,43 @@ def guarded(handler: Handler) -> Callable[[object], Coroutine[Any, Any, dict[str
 
 
 class Link:
-    """The connection to web: dialled for ever, commands in, news and load out."""
+    """The connection to web: dialled until `ending` is set, commands in, news and load out."""
 
     def __init__(self, node: MediaNode, web_url: str, token: str, node_id: str) -> None:
         self._node = node
         self._web_url = web_url
+        self.ending = False
         self._auth = {"token": token, "kind": "media", "node": node_id, "version": _version()}
 
     async def run(self) -> None:
         """Stay connected until cancelled; a lost web is dialled again after 0.25 s, doubling up to 5 s."""
-        pause = DIAL_AGAIN_S
-        while True:
-            client = socketio.AsyncClient(reconnection=False, logger=False, engineio_logger=False)
-            for event, handler in self._node.commands().items():
-                client.on(event, guarded(handler), namespace=NAMESPACE)
-            try:
-                await client.connect(
-                    self._web_url, auth=self._auth, namespaces=[NAMESPACE], transports=["websocket"], wait_timeout=5
-                )
-                pause = DIAL_AGAIN_S
-                log.info("connected to web")
-                await self._serve(client)
-                log.warning("web is away; media goes on")
-            except (socketio.exceptions.SocketIOError, OSError, TimeoutError) as error:
-                log.info("web does not answer", extra={"reason": str(error)[:200], "again_in_s": pause})
-            finally:
-                await client.shutdown()
-            await asyncio.sleep(pause * (0.75 + 0.5 * secrets.randbelow(1000) / 1000))
-            pause = min(pause * 2, DIAL_AGAIN_MAX_S)
+        # One HTTP session for all attempts: Socket.IO's client leaves its own open after each one that fails.
+        async with aiohttp.ClientSession() as http:
+            pause = DIAL_AGAIN_S
+            while not self.ending:
+                if await self._dial(http, pause):
+                    pause = DIAL_AGAIN_S
+                await asyncio.sleep(pause * (0.75 + 0.5 * secrets.randbelow(1000) / 1000))
+                pause = min(pause * 2, DIAL_AGAIN_MAX_S)
+
+    async def _dial(self, http: aiohttp.ClientSession, pause: float) -> bool:
+        """One connection from beginning to end; returns whether it came about."""
+        client = socketio.AsyncClient(reconnection=False, handle_sigint=False, http_session=http)
+        for event, handler in self._node.commands().items():
+            client.on(event, guarded(handler), namespace=NAMESPACE)
+        try:
+            await client.connect(
+                self._web_url, auth=self._auth, namespaces=[NAMESPACE], transports=["websocket"], wait_timeout=5
+            )
+            log.info("connected to web")
+            await self._serve(client)
+            log.warning("web is away; media goes on")
+            return True
+        except (socketio.exceptions.SocketIOError, aiohttp.ClientError, OSError, TimeoutError) as error:
+            log.info("web does not answer", extra={"reason": str(error)[:200], "again_in_s": pause})
+            return False
+        finally:
+            await client.shutdown()
 
     async def _serve(self, client: Any) -> None:
         self._node.announce()
@@ -362,7 +373,8 @@ async def _serve_until_told(settings: Settings, token: str, web_url: str, node_i
     node = MediaNode(settings)
     node.start()
     log.info("the media node listens", extra={"udp_port": node.port, "in_place_srtp": srtp.IN_PLACE})
-    link = asyncio.create_task(Link(node, web_url, token, node_id).run())
+    connection = Link(node, web_url, token, node_id)
+    link = asyncio.create_task(connection.run())
     # What lives now lives as long as the process: the collector need not look at it again (a pause delays all media).
     gc.collect()
     gc.freeze()
@@ -370,10 +382,14 @@ async def _serve_until_told(settings: Settings, token: str, web_url: str, node_i
     await asyncio.wait({link, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     await node.stop()
-    link.cancel()
-    result = (await asyncio.gather(link, return_exceptions=True))[0]
-    if isinstance(result, Exception):
-        raise result
+    connection.ending = True
+    for _ in range(CANCELS_MAX):  # the client now and then swallows a cancellation
+        if link.done():
+            break
+        link.cancel()
+        await asyncio.wait({link}, timeout=0.5)
+    if link.done() and not link.cancelled() and (error := link.exception()) is not None:
+        raise error
 
 
 def run(settings: Settings, token: str, web_url: str, node_id: str) -> int:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 
 from conference.media.node import MediaNode, guarded
@@ -53,7 +53,7 @@ class Guest:
     def __init__(self, node: MediaNode, name: str) -> None:
         self.node = node
         self.name = name
-        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self.tracks: dict[str, Any] = {}
         self.frames: dict[str, int] = {"audio": 0, "video": 0}
         self.tasks: list[asyncio.Task[None]] = []
@@ -200,7 +200,7 @@ def test_a_silent_session_is_lost_after_3_s_and_closed_after_15() -> None:
             await guest.close()
             await until(lambda: "r" not in node.rooms)  # it said goodbye
             # A peer that never comes: nothing is heard of it.
-            quiet = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+            quiet = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
             quiet.addTransceiver("audio", direction="recvonly")
             await quiet.setLocalDescription(await quiet.createOffer())
             sdp = quiet.localDescription.sdp

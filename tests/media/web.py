@@ -43,7 +43,7 @@ class TinyWeb:
         app.router.add_static("/client/", CLIENT)
         app.router.add_post("/call/{event}", self._relay)
         app.router.add_get("/slots/{session}", self._slots)
-        self._runner = web.AppRunner(app)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.2)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
