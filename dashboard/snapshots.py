@@ -18,12 +18,14 @@ from foundation.errors import UserError
 from foundation.journal import JournalRow
 from operations.duty import duty_state
 from operations.incidents import Incident, Status, incident_state
-from operations.readings import Newest, newest_of_all, recent, since
+from operations.readings import Newest, newest_of_all, recent, recent_minutes, since
 from operations.resources import list_resources, resource_state
-from operations.stations import all_sensors, sensor_state
+from operations.stations import Sensor, all_sensors, sensor_state
 
 RECENT_POINTS = 120
-"""How many readings of each sensor a page gets to draw its small chart."""
+"""How many points of each sensor a page gets to draw its small chart."""
+GRAIN_MS = 60_000
+"""One point at most for this much time: two hours of a gauge say more about a river than two minutes."""
 TICK_ROWS = 5_000
 """Readings in one tick at most; of more only the newest are told."""
 FIRST_SPAN_MS = 60_000
@@ -99,6 +101,16 @@ class _Trace:
     newest: Newest | None
     recent: deque[tuple[int, float]]
 
+    def add(self, at: int, value: float) -> None:
+        """Move the small chart on: a newer value of the same minute replaces the last one."""
+        if self.recent:
+            last = self.recent[-1][0]
+            if at <= last:
+                return
+            if at // GRAIN_MS == last // GRAIN_MS:
+                self.recent.pop()
+        self.recent.append((at, value))
+
 
 class Readings:
     """The newest readings of all sensors, kept in memory and moved on once a second from the database.
@@ -136,8 +148,7 @@ class Readings:
             rows = fresh.get(key) or [(newest.at, newest.value, newest.quality)]
             trace.newest = newest
             for at, value, _quality in rows:
-                if not trace.recent or at > trace.recent[-1][0]:
-                    trace.recent.append((at, value))
+                trace.add(at, value)
             told[trace.id] = rows
         return told
 
@@ -149,7 +160,7 @@ class Readings:
                 sensor.id,
                 sensor_state(sensor, station),
                 present.get(sensor.key),
-                deque(recent(session, sensor.key, RECENT_POINTS), RECENT_POINTS),
+                deque(_recent(session, sensor), RECENT_POINTS),
             )
             for sensor, station in all_sensors(session)
         }
@@ -168,6 +179,11 @@ class Readings:
             for trace in self._traces.values()
             if trace.newest is not None
         }
+
+
+def _recent(session: Session, sensor: Sensor) -> list[tuple[int, float]]:
+    fast = sensor.period_s * 1000 < GRAIN_MS
+    return (recent_minutes if fast else recent)(session, sensor.key, RECENT_POINTS)
 
 
 def _told(newest: Newest | None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`fenghuo serve`: starts web, worker and media, watches them, and restarts whichever ends, with back-off.
 
-Who closes whom: `serve` tells its children to end (media, worker, web) when it is told to stop, and waits for all. A child whose parent is gone ends itself.
+Who closes whom: `serve` tells its children to end (media, worker, web) when it is told to stop, and waits for all.
+A child whose parent is gone ends itself.
 """
 
 import logging

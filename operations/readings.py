@@ -116,6 +116,32 @@ def series(
     return rows
 
 
+def recent_minutes(session: Session, sensor_key: int, count: int) -> list[tuple[int, float]]:
+    """The last value of each of the last `count` minutes that have one, oldest first: (epoch ms, value).
+
+    From the roll-ups, and from the raw readings that came after them.
+    """
+    query = (
+        select(by_minute.c.at, by_minute.c.last)
+        .where(by_minute.c.sensor_key == sensor_key)
+        .order_by(by_minute.c.at.desc())
+        .limit(count)
+    )
+    rows = [(at, value) for at, value in session.execute(query)]
+    rows.reverse()
+    end = rows[-1][0] + MINUTE_MS if rows else 0
+    by_end: dict[int, tuple[int, float]] = {at // MINUTE_MS: (at, value) for at, value in rows}
+    raw = (
+        select(readings.c.at, readings.c.value)
+        .where(readings.c.sensor_key == sensor_key, readings.c.at >= end)
+        .order_by(readings.c.at.desc())
+        .limit(count * 60)
+    )
+    for at, value in reversed(list(session.execute(raw))):
+        by_end[at // MINUTE_MS] = (at, value)
+    return list(by_end.values())[-count:]
+
+
 def recent(session: Session, sensor_key: int, count: int) -> list[tuple[int, float]]:
     """The last `count` readings of a sensor, oldest first: (epoch ms, value)."""
     query = (

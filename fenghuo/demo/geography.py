@@ -7,9 +7,9 @@ import math
 import random
 from typing import Any
 
-WEST, SOUTH = 98.800, 24.420
-EAST, NORTH = 98.980, 24.560
-COLUMNS, ROWS = 4, 3
+WEST, SOUTH = 98.820, 24.390
+EAST, NORTH = 98.960, 24.570
+COLUMNS, ROWS = 3, 4
 SEED = 530523203
 WIGGLE = 0.16
 """How far an inner corner may be moved, as a part of a cell."""

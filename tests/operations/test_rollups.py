@@ -4,7 +4,7 @@ from sqlalchemy import select
 
 from foundation.clock import ManualClock, epoch_ms
 from foundation.database import Database
-from operations.readings import HOUR_MS, MINUTE_MS, by_hour, by_minute
+from operations.readings import HOUR_MS, MINUTE_MS, by_hour, by_minute, recent_minutes
 from operations.rollups import roll_up_due
 from operations.sensing import Sensing
 
@@ -47,3 +47,16 @@ def test_a_late_reading_makes_its_minute_due_again(
     take(sensing, start, (30_000, 9.0))
     assert roll_up(any_township) == 1
     assert minutes(any_township) == [(1.0, 5.0, 9.0, 9.0, 2), (2.0, 2.0, 2.0, 2.0, 1)]
+
+
+def test_the_recent_past_has_the_last_value_of_each_minute_rolled_up_or_not(
+    sensing: Sensing, any_township: Database, clock: ManualClock
+) -> None:
+    start = epoch_ms(clock.now()) // HOUR_MS * HOUR_MS - HOUR_MS
+    take(sensing, start, (0, 1.0), (10_000, 2.0), (MINUTE_MS, 3.0))
+    roll_up(any_township)
+    take(sensing, start, (2 * MINUTE_MS, 4.0), (2 * MINUTE_MS + 5_000, 5.0))
+    with any_township.reading() as session:
+        minutes = recent_minutes(session, 1, 10)
+        assert [value for _at, value in minutes] == [2.0, 3.0, 5.0]
+        assert [value for _at, value in recent_minutes(session, 1, 2)] == [3.0, 5.0]

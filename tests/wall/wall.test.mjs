@@ -83,21 +83,24 @@ test("an incident of level Ⅱ or worse is promoted when it is opened or raised,
   assert.equal(model.apply(incidentEvent(4, 2)), null);
 });
 
-test("late and repeated readings go to their place, and the newest stays the value", () => {
+test("late and repeated readings go to their minute, and the newest stays the value", () => {
   const model = new Model();
-  model.replace({ readings: { a: gauge({ at: 10, recent: [[10, 1]] }) } });
-  const system = /** @type {any} */ (null);
-  model.tick({ now: 0, system, readings: { a: [[30, 3, 0], [20, 2, 0], [20, 2.5, 0]] } });
+  model.replace({ readings: { a: gauge({ at: 60_000, recent: [[60_000, 1]] }) } });
+  model.tick({ now: 0, readings: { a: [[180_000, 3, 0], [120_000, 2, 0], [120_500, 2.5, 0], [119_000, 1.5, 0], [118_000, 1.4, 0]] }, system: /** @type {any} */ ({}) });
   const sensor = model.topics.readings["a"];
-  assert.deepEqual(sensor?.recent, [[10, 1], [20, 2.5], [30, 3]]);
   assert.equal(sensor?.value, 3);
-  assert.equal(model.tick({ now: 0, system, readings: { b: [[1, 1, 0]] } }), true);
+  assert.deepEqual(sensor?.recent, [[119_000, 1.5], [120_500, 2.5], [180_000, 3]]);
+});
+
+test("a reading of an unknown sensor asks for a new snapshot", () => {
+  const model = new Model();
+  assert.equal(model.tick({ now: 0, system: /** @type {any} */ ({}), readings: { b: [[1, 1, 0]] } }), true);
 });
 
 test("memory of a sensor's past is bounded", () => {
   const model = new Model();
   model.replace({ readings: { a: gauge({ recent: [] }) } });
-  for (let at = 0; at < 500; at += 1) model.tick({ now: 0, system: /** @type {any} */ (null), readings: { a: [[at, at, 0]] } });
+  for (let minute = 0; minute < 500; minute += 1) model.tick({ now: 0, readings: { a: [[minute * 60_000, minute, 0]] }, system: /** @type {any} */ ({}) });
   assert.equal(model.topics.readings["a"]?.recent.length, 120);
 });
 

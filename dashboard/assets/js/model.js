@@ -9,6 +9,8 @@
  */
 
 const RECENT = 120;
+/** The recent past has one point a minute at most: the last value in it (docs/feed-protocol.md). */
+export const GRAIN_MS = 60_000;
 const JOURNAL = 40;
 /** Topics whose state is one object; the others are tables by id. */
 const WHOLE = new Set(["duty", "system"]);
@@ -112,6 +114,11 @@ function grave(now, before) {
   return before === undefined || before.status !== "open" || before.level > now.level;
 }
 
+/** @param {number} one @param {number} other */
+function sameMinute(one, other) {
+  return Math.floor(one / GRAIN_MS) === Math.floor(other / GRAIN_MS);
+}
+
 /**
  * @param {Sensor} sensor
  * @param {number} at
@@ -123,9 +130,12 @@ function take(sensor, at, value, quality) {
   let index = recent.length;
   // Late and repeated readings are normal: each goes to its place in time, the last word about a moment holds.
   while (index > 0 && /** @type {[number, number]} */ (recent[index - 1])[0] > at) index -= 1;
-  const neighbour = recent[index - 1];
-  if (neighbour !== undefined && neighbour[0] === at) neighbour[1] = value;
-  else recent.splice(index, 0, [at, value]);
+  const before = recent[index - 1];
+  const after = recent[index];
+  if (before !== undefined && sameMinute(before[0], at)) {
+    before[0] = at;
+    before[1] = value;
+  } else if (after === undefined || !sameMinute(after[0], at)) recent.splice(index, 0, [at, value]);
   if (recent.length > RECENT) recent.shift();
   if (sensor.at === null || at >= sensor.at) {
     sensor.at = at;

@@ -16,8 +16,8 @@ const MARK_LEVEL = { limit: 3, alert: 2, design: 2, guarantee: 1, check: 1 };
 /** A gauge that says nothing stands at least for this: somebody has to go and look. */
 const LOST_LEVEL = 3;
 
-/** Points of the recent past that make a trend. */
-const TREND_POINTS = 30;
+/** Points of the recent past that make a trend: minutes, or readings of a slower sensor. */
+const TREND_POINTS = 10;
 
 /** A forecast by a straight line is worth nothing beyond this. */
 const HORIZON_MS = 12 * 3600_000;

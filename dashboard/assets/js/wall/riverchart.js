@@ -1,23 +1,21 @@
-/** The one large chart: the river that matters most now, in the figure that dataviz made, moved by Plotly.extendTraces. */
+/** The one large chart: the river that matters most now over the recent past, in the figure that dataviz made, moved by Plotly. */
 
 import { write, put } from "../dom.js";
 import { arrow, meaning, waters } from "./sensors.js";
-import { gapOf, within } from "./spark.js";
+import { gapOf } from "./spark.js";
 import { Panel, badge, showLevel } from "./tile.js";
 
 /**
  * @typedef {import("./context.js").Moment} Moment
  * @typedef {import("./sensors.js").Sensed} Sensed
  * @typedef {HTMLElement & {layout?: any}} Graph
- * @typedef {{extendTraces: Function, restyle: Function, relayout: Function, update: Function, Plots: {resize: (graph: Graph) => void}}} Plotly
+ * @typedef {{restyle: Function, relayout: Function, update: Function, Plots: {resize: (graph: Graph) => void}}} Plotly
  */
 
-/** Points that the chart keeps; the oldest leave. */
-const POINTS = 900;
-/** How far back it begins, in periods of the sensor. */
-const PERIODS = 900;
 /** Another river takes the chart only when the scene was away, or after this long. */
 const KEEP_MS = 60_000;
+/** The curve is drawn anew at most this often: its points are minutes. */
+const DRAW_MS = 3_000;
 /** A chart that spans less than this writes seconds on its axis. */
 const SECONDS_BELOW_MS = 600_000;
 /** @type {Record<string, number>} */
@@ -28,8 +26,7 @@ export class RiverChart {
   #chosenAt = -Infinity;
   /** @type {[number, number | null][]} */
   #points = [];
-  #shown = 0;
-  #stale = true;
+  #drawnAt = -Infinity;
   #range = "";
   #offset = 0;
 
@@ -76,36 +73,28 @@ export class RiverChart {
     put(this.panel.note, "data-kind", said.kind);
     this.#take(chosen);
     if (seen) this.#plot(chosen, words, moment);
-    else this.#stale = true;
+    else this.#drawnAt = -Infinity;
   }
 
   /** @param {Sensed} sensed @param {number} clock */
   #choose({ sensor }, clock) {
     this.#sensor = sensor.id;
     this.#chosenAt = clock;
-    this.#points = [];
-    this.#stale = true;
+    this.#drawnAt = -Infinity;
     this.#range = "";
   }
 
   /** @param {Sensed} sensed */
   #take({ sensor }) {
-    const last = this.#points[this.#points.length - 1]?.[0] ?? -Infinity;
     const gap = gapOf(sensor);
-    for (const [at, value] of within(sensor, PERIODS)) {
-      if (at <= last) continue;
-      const before = this.#points[this.#points.length - 1]?.[0];
+    this.#points = [];
+    let before = -Infinity;
+    for (const [at, value] of sensor.recent) {
       // Plotly leaves a line open at a null.
-      if (before !== undefined && at - before > gap) this.#push((before + at) / 2, null);
-      this.#push(at, value);
+      if (at - before > gap && before > 0) this.#points.push([(before + at) / 2, null]);
+      this.#points.push([at, value]);
+      before = at;
     }
-  }
-
-  /** @param {number} at @param {number | null} value */
-  #push(at, value) {
-    this.#points.push([at, value]);
-    this.#shown += 1;
-    if (this.#points.length > POINTS) this.#points.splice(0, this.#points.length - POINTS);
   }
 
   /** @param {Sensed} sensed @param {import("../words.js").Words} words @param {Moment} moment */
@@ -113,15 +102,10 @@ export class RiverChart {
     const graph = this.#graph();
     const drawing = plotly();
     if (graph === null || drawing === null) return;
-    if (this.#stale) {
-      this.#stale = false;
-      this.#offset = offsetOf(this.timezone, moment.now ?? 0);
-      drawing.restyle(graph, { x: [this.#points.map(([at]) => at + this.#offset)], y: [this.#points.map(([, value]) => value)] }, [0]);
-    } else if (this.#shown > 0) {
-      const fresh = this.#points.slice(-this.#shown);
-      drawing.extendTraces(graph, { x: [fresh.map(([at]) => at + this.#offset)], y: [fresh.map(([, value]) => value)] }, [0], POINTS);
-    }
-    this.#shown = 0;
+    if (moment.clock - this.#drawnAt < DRAW_MS) return;
+    this.#drawnAt = moment.clock;
+    this.#offset = offsetOf(this.timezone, moment.now ?? 0);
+    drawing.restyle(graph, { x: [this.#points.map(([at]) => at + this.#offset)], y: [this.#points.map(([, value]) => value)] }, [0]);
     this.#frame(graph, drawing, sensed, words, moment);
   }
 

@@ -1,11 +1,10 @@
 /** A small line of the recent past, drawn in plain SVG: gaps stay open, the normal range is a band behind it. */
 
 import { put, s } from "../dom.js";
+import { GRAIN_MS } from "../model.js";
 
 const WIDTH = 100;
 const HEIGHT = 30;
-/** How far back the line goes, in periods of the sensor: a few points from long ago would squeeze the present into a corner. */
-const PERIODS = 180;
 
 export class Spark {
   #drawn = "";
@@ -23,7 +22,7 @@ export class Spark {
    */
   show(sensor, mark) {
     const { decimals } = sensor;
-    const recent = within(sensor, PERIODS);
+    const { recent } = sensor;
     const first = recent[0];
     const last = recent[recent.length - 1];
     const key = first && last ? `${first[0]} ${last[0]} ${last[1]} ${recent.length} ${mark}` : "";
@@ -77,25 +76,10 @@ export class Spark {
 }
 
 /**
- * The readings of a sensor's last `periods` periods.
- *
- * @param {import("../topics.js").Sensor} sensor
- * @param {number} periods
- * @returns {import("../topics.js").Point[]}
- */
-export function within({ recent, period_s }, periods) {
-  const last = recent[recent.length - 1];
-  if (last === undefined) return recent;
-  const from = last[0] - periods * period_s * 1000;
-  const first = recent.findIndex(([at]) => at >= from);
-  return first <= 0 ? recent : recent.slice(first);
-}
-
-/**
  * Two readings farther apart than this are not joined by a line, in milliseconds.
  *
  * @param {import("../topics.js").Sensor} sensor
  */
 export function gapOf(sensor) {
-  return (2.5 * sensor.period_s + 2) * 1000;
+  return 2.5 * Math.max(sensor.period_s * 1000, GRAIN_MS);
 }
