@@ -7,12 +7,14 @@ the database, so everything here may be lost with the process and is made again 
 import logging
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from flask import request
 from flask_socketio import SocketIO
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from auth.permissions import Permission
@@ -83,7 +85,7 @@ class Bucket:
         return True
 
 
-class Signalling:
+class Signalling(Collector):
     """The rooms' live side. Thread-safe; `start` begins the once-a-second work, `stop` ends it. `ice` gives the relay servers for a participant."""
 
     def __init__(
@@ -110,7 +112,7 @@ class Signalling:
         self._started_at = clock.monotonic()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self.refused = 0
+        self._refused = 0
         nodes.listen(self)
 
     @property
@@ -376,6 +378,22 @@ class Signalling:
                 # The database may be full or away for a while; the next second tries again.
                 log.exception("the rooms' work of this second failed")
 
+    def collect(self) -> Iterator[Metric]:
+        """The figures of this web process for `/metrics`."""
+        with self._lock:
+            figures = (
+                len(self._buckets),
+                len(self._connections),
+                len({one.room for one in self._connections.values()}),
+            )
+        connections, joined, open_rooms = figures
+        yield GaugeMetricFamily("fenghuo_room_connections", "Pages that hold a connection to rooms", value=connections)
+        yield GaugeMetricFamily("fenghuo_room_pages", "Pages that have joined a room", value=joined)
+        yield GaugeMetricFamily("fenghuo_rooms", "Rooms with a page in them", value=open_rooms)
+        yield CounterMetricFamily(
+            "fenghuo_room_events_throttled", "Events of rooms that came too fast", value=self._refused
+        )
+
     # Inside.
 
     def _end_closed_rooms(self) -> None:
@@ -472,7 +490,7 @@ class Signalling:
         with self._lock:
             bucket = self._buckets.get(_sid())
         if bucket is None or not bucket.take(self._clock.monotonic()):
-            self.refused += 1
+            self._refused += 1
             raise TooMany("too_many", retry_after_s=1)
 
     def _take_joined(self) -> Connection:

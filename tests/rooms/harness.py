@@ -172,8 +172,8 @@ class Page:
 
     def roster(self) -> dict[str, dict[str, Any]]:
         """The newest roster, by name."""
-        newest = max(self.told("roster"), key=lambda roster: int(roster["version"]), default={"participants": []})
-        return {one["name"]: one for one in newest["participants"]}
+        told = sorted(self.told("roster"), key=lambda roster: int(roster["version"]))
+        return {one["name"]: one for one in told[-1]["participants"]} if told else {}
 
     def close(self) -> None:
         """Hang up without a word."""

@@ -71,7 +71,8 @@ def test_what_a_node_says_is_bounded_and_never_breaks_the_registry(web: RoomWeb,
 def test_a_node_that_dials_again_takes_its_own_place(web: RoomWeb, node: ScriptedNode) -> None:
     again = ScriptedNode(web)
     node.close()
-    until(lambda: web.nodes.media_node("n1") is not None and web.nodes.media_node("n1").sid == again.sid)
+    found = web.nodes.media_node("n1")
+    assert found is not None and found.sid == again.sid
     assert web.nodes.system_state()["media"]["state"] == "up"
     again.close()
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import socketio
+from prometheus_client import CollectorRegistry, generate_latest
 
 from conference import rooms, signalling
 from conference.nodes import CALL_TIMEOUT_S
@@ -354,12 +355,16 @@ def test_an_unknown_room_is_not_found(officer: Page) -> None:
     assert officer.join(new_id())["error"]["code"] == "not_found"
 
 
-def test_one_who_floods_is_told_so_and_the_others_go_on(room: str, officer: Page, village: Page) -> None:
+def test_one_who_floods_is_told_so_and_the_others_go_on(web: RoomWeb, room: str, officer: Page, village: Page) -> None:
     officer.join(room)
     village.join(room)
     codes = [officer.ask("state", {"muted": True}).get("error", {}).get("code") for _ in range(60)]
     assert codes[0] is None
     assert codes[-1] == "too_many"
+    registry = CollectorRegistry()
+    registry.register(web.signalling)
+    assert "fenghuo_room_pages 2.0" in (figures := generate_latest(registry).decode())
+    assert "fenghuo_room_events_throttled_total 0.0" not in figures
     assert village.ask("state", {"muted": True}) == {}
 
 
