@@ -1,7 +1,7 @@
 /** The pictures: one tile for each who can be seen, laid out so that all fit without scrolling; tells which picture is wanted how high. */
 
 import { assign, fitBest, keyOf } from "./slots.js";
-import { span, t } from "./text.js";
+import { config, span, t } from "./text.js";
 
 /** @typedef {import("./protocol.js").Participant} Participant */
 /** @typedef {import("./protocol.js").Wanted} Wanted */
@@ -123,7 +123,7 @@ export class Tiles {
     this.note.className = "tiles__note";
     this.alone = document.createElement("div");
     this.alone.className = "tiles__alone";
-    for (const key of ["room.alone", "room.alone.invite"]) {
+    for (const key of config.may_invite ? ["room.alone", "room.alone.invite"] : ["room.alone"]) {
       const line = document.createElement("p");
       line.textContent = t(key);
       this.alone.append(line);
