@@ -11,6 +11,7 @@ import orjson
 from flask import Flask
 from flask_socketio import SocketIO
 from gunicorn.app.base import BaseApplication
+from prometheus_client import REGISTRY
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import dashboard
@@ -88,6 +89,8 @@ class Web:
             ping_interval=PING_EVERY_S,
             ping_timeout=PING_WAIT_S,
             manage_session=False,
+            # In order: of two slot changes of one node the later must win.
+            async_handlers=False,
         )
         authority = Authority(database, clock, settings.home)
         limit_bodies(app)
@@ -106,6 +109,8 @@ class Web:
         )
         readings = Readings()
         self._nodes = nodes
+        for figures in (nodes, self.signalling):
+            REGISTRY.register(figures)
         snapshots = Snapshots(clock, readings, rooms.snapshot, self.system)
         self.feed = Feed(socketio, gate, database, clock, readings, snapshots)
         gate.socket_namespace(socketio, NODES_NAMESPACE, nodes)
@@ -141,6 +146,8 @@ class Web:
 
     def close(self) -> None:
         """End the threads, then the database."""
+        for figures in (self._nodes, self.signalling):
+            REGISTRY.unregister(figures)
         self.feed.stop()
         self.signalling.stop()
         self.database.close()

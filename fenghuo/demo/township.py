@@ -32,7 +32,7 @@ VILLAGES: dict[str, tuple[str, str]] = {
     "banpo": ("半坡", "Banpo"),
     "potou": ("坡头", "Potou"),
 }
-REPLAY = ("实测洪水回放（时间压缩）", "recorded flood, time compressed")
+REPLAY = ("洪水实测回放", "recorded flood")
 SYNTHETIC = ("示意数据", "synthetic")
 
 SHIFT_HOURS = 12

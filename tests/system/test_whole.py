@@ -54,11 +54,12 @@ def sources() -> list[str]:
 
 def test_every_route_callback_and_event_of_the_real_application_declares_its_permission(settings: Settings) -> None:
     web = Web(settings)
+    web.start()
     try:
         assert web.gate.undeclared() == []
         assert {entry.kind for entry in web.gate.inventory()} >= {"route", "event"}
     finally:
-        web.database.close()
+        web.close()
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

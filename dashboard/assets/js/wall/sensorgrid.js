@@ -48,7 +48,7 @@ export class SensorGrid {
       list.show(rows.map((row) => [row.sensor.id, row]), moment.clock, abnormal);
       const sources = [...new Set(rows.map(({ sensor }) => words.name(sensor.source)).filter(Boolean))];
       const pages = list.pages > 1 ? words.t("page", { page: list.page, pages: list.pages }) : "";
-      write(panel.note, [abnormal > 0 ? words.t("sensors.abnormal", { n: abnormal }) : "", sources[0] ?? "", pages].filter(Boolean).join(" · "));
+      write(panel.note, [abnormal > 0 ? words.t("sensors.abnormal", { n: abnormal }) : "", sources.join(words.t("sensors.and")), pages].filter(Boolean).join(" · "));
     }
   }
 
