@@ -58,13 +58,14 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-def join(browser: Browser, web: TinyWeb, name: str, **options: Any) -> Page:
+def join(browser: Browser, web: TinyWeb, name: str, height: int = 360, **options: Any) -> Page:
     page = browser.new_context().new_page()
     page.goto(f"http://127.0.0.1:{web.port}/")
     page.wait_for_selector("body[data-ready]", state="attached")
     page.evaluate(
-        "([name, options]) => { window.me = new Client('room-1', name, `s-${name}`); return window.me.join(options); }",
-        [name, options],
+        "([name, height, options]) => {"
+        " window.me = new Client('room-1', name, `s-${name}`, height); return window.me.join(options); }",
+        [name, height, options],
     )
     return page
 
@@ -83,6 +84,10 @@ def stats(page: Page) -> dict[str, Any]:
 
 def frames(page: Page) -> dict[str, int]:
     return {s["slot"]: s["framesDecoded"] for s in stats(page)["slots"] if s["slot"].startswith("v") and s["source"]}
+
+
+def shown(page: Page, slot: str) -> dict[str, Any]:
+    return next((s for s in stats(page)["slots"] if s["slot"] == slot), {})
 
 
 def until(what: Any, page: Page | None = None, timeout_s: float = 40.0) -> Any:
@@ -133,3 +138,18 @@ def test_three_browsers_see_and_hear_each_other_and_a_fourth_comes_and_goes(web:
         assert sum(s["packetsLost"] for s in result["slots"]) == 0
     if "FENGHUO_SHOW" in os.environ:
         print(web.call("node.stats", {}), [stats(p) for p in pages.values()])
+
+
+def test_a_picture_changes_its_size_and_a_screen_is_shared_without_a_gap(web: TinyWeb, browser: Browser) -> None:
+    sender, viewer = join(browser, web, "alpha", 540), join(browser, web, "bravo")
+    for height in (135, 540, 135):
+        want(viewer, ["alpha"], height)
+        until(lambda height=height: shown(viewer, "v0").get("frameHeight") == height, viewer)
+        until(lambda: grows(viewer, 1), viewer)
+    sender.evaluate("() => window.me.shareScreen()")
+    want(viewer, ["alpha"], 1080, "screen")
+    until(lambda: shown(viewer, "v0").get("kind") == "screen", viewer)
+    until(lambda: grows(viewer, 1), viewer)
+    result = shown(viewer, "v0")
+    assert result["packetsLost"] == 0 and result["nackCount"] == 0
+    assert stats(sender)["negotiations"] == stats(viewer)["negotiations"] == 1
