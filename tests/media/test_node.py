@@ -262,3 +262,46 @@ def test_bad_commands_get_an_error_object() -> None:
             assert (await commands["node.stats"]({}))["rooms"] == []
 
     run(scenario)
+
+
+def test_what_is_lost_on_either_way_is_asked_for_and_sent_again() -> None:
+    async def scenario() -> None:
+        async with two_guests() as (node, _, _first, second):
+            await until(lambda: second.frames["video"] > 3)
+            session = node.rooms["r"].sessions["s-first"]
+            take = session.receive
+            lost_up = []
+
+            def lossy(data: bytes, now: float) -> None:
+                seq = int.from_bytes(data[2:4], "big")
+                if data[1] & 0x7F == 97 and seq % 15 == 0 and seq not in lost_up:
+                    lost_up.append(seq)
+                    return
+                take(data, now)
+
+            session.receive = lossy  # type: ignore[method-assign]
+            ice = second.connection.getTransceivers()[0].receiver.transport.transport
+            receive = ice._recv
+            lost_down = []
+
+            async def lossy_down() -> bytes:
+                data = bytes(await receive())
+                if len(data) > 12 and data[0] >> 6 == 2 and data[1] & 0x7F == 97 and data[3] % 16 == 5:
+                    lost_down.append(data[2:4])
+                    return b"\x00" * 20  # something that is nobody's
+                return data
+
+            ice._recv = lossy_down
+            slot = node.rooms["r"].sessions["s-second"].slots["v0"]
+            stream = session.sources["camera"][""]
+            await until(lambda: len(lost_up) > 5 and len(lost_down) > 5)
+            await until(lambda: slot.rtx_sent >= 5)
+            await until(lambda: not stream.missing)
+            assert stream.unrecovered == 0
+            # Everything that the publisher sent is in the cache, the lost ones too.
+            for seq in lost_up[:-1]:
+                assert stream.cached(seq) is not None
+            seen = second.frames["video"]
+            await until(lambda: second.frames["video"] > seen + 20)
+
+    run(scenario)
