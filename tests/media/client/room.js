@@ -78,7 +78,6 @@ class Client {
       const element = document.createElement(event.track.kind === "audio" ? "audio" : "video");
       element.srcObject = new MediaStream([event.track]);
       element.autoplay = true;
-      element.width = 160;
       document.body.append(element);
     };
     this.negotiations += 1;
