@@ -72,7 +72,11 @@ class Served:
                 [sys.executable, "-m", "fenghuo", *self.command], env=self.environment, stdout=log, stderr=log
             )
         if ready:
-            self.wait_ready()
+            try:
+                self.wait_ready()
+            except AssertionError:
+                self.stop()
+                raise
 
     def wait_ready(self, path: str = "/readyz") -> None:
         """Wait until `path` answers 200."""

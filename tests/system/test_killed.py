@@ -118,19 +118,17 @@ def test_the_wall_says_within_five_seconds_that_the_server_is_gone_and_recovers_
     page.wait_for_selector(FRESH, state="attached", timeout=RECOVERED_S * 1000)
 
 
-def test_a_killed_web_process_is_not_noticed_for_longer_than_it_takes_to_start(
-    breakable: Served, browser: Watched
-) -> None:
+def test_the_wall_is_true_again_within_ten_seconds_after_web_was_killed(breakable: Served, browser: Watched) -> None:
     page = browser.page()
     page.goto(f"{breakable.url}/wall?token={wall_token(breakable)}")
     page.wait_for_selector(FRESH, state="attached")
+    killed_at = time.monotonic()
     breakable.kill("web")
-    page.wait_for_selector('[data-banner="disconnected"]', state="visible", timeout=5_000)
     breakable.wait_ready("/healthz")
+    breakable.call("POST", "/api/v1/incidents", {"title": "滑坡", "class": "natural", "level": 2})
+    page.wait_for_selector('[data-tile="incidents-open"][data-value="1"]', state="attached", timeout=RECOVERED_S * 1000)
     page.wait_for_selector('[data-banner="disconnected"]', state="hidden", timeout=RECOVERED_S * 1000)
-    made = breakable.call("POST", "/api/v1/incidents", {"title": "滑坡", "class": "natural", "level": 2})[1]
-    page.wait_for_selector('[data-tile="incidents-open"][data-value="1"]', state="attached", timeout=3_000)
-    assert made["level"] == 2
+    assert time.monotonic() - killed_at < RECOVERED_S
 
 
 def wall_token(served: Served) -> str:
