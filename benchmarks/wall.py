@@ -196,7 +196,9 @@ def measure(served: Served, count: int) -> None:
     web = worker_of(served.child("web"))
     port = free_port()
     peer = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.wall", "interval", str(port), str(count)], stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "benchmarks.wall", "interval", str(port), str(count)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     wait_for_port(port, peer)
     looks: list[dict[str, Any]] = []

@@ -11,6 +11,8 @@ import orjson
 from flask import Flask
 from flask_socketio import SocketIO
 from gunicorn.app.base import BaseApplication
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
 from prometheus_client import REGISTRY
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -153,6 +155,16 @@ class Web:
         self.database.close()
 
 
+class _Logs(Logger):  # type: ignore[misc]
+    """gunicorn's log through ours: one JSON object a line like everything else."""
+
+    def setup(self, cfg: Config) -> None:
+        super().setup(cfg)
+        for log in (self.error_log, self.access_log):
+            log.handlers.clear()
+            log.propagate = True
+
+
 class _Gunicorn(BaseApplication):  # type: ignore[misc]
     """gunicorn around one `Web`, made in the worker process: threads do not survive a fork."""
 
@@ -177,6 +189,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             "control_socket_disable": True,
             "proc_name": "fenghuo-web",
             "loglevel": "warning",
+            "logger_class": _Logs,
             "worker_exit": lambda _server, _worker: self.close(),
         }
         for name, value in options.items():
