@@ -203,9 +203,11 @@ class Feed:
             self._wake.wait(max(0.0, min(POLL_S, wait)))
             self._wake.clear()
             try:
+                now = epoch_ms(self._clock.now())
+                if now < next_tick and journal.peek(self._database) == self._cursor:
+                    continue
                 with self._lock, self._database.reading() as session:
                     self._tell_journal(session)
-                    now = epoch_ms(self._clock.now())
                     if now >= next_tick:
                         self._tick(session)
                         next_tick = now // 1000 * 1000 + 1000

@@ -21,6 +21,7 @@ from sqlalchemy.orm import (
     Session,
     UOWTransaction,
     mapped_column,
+    sessionmaker,
     with_loader_criteria,
 )
 from sqlalchemy.types import TypeDecorator
@@ -110,6 +111,9 @@ class Database:
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        event.listen(self._sessions, "do_orm_execute", _one_world)
+        event.listen(self._sessions, "before_flush", _stamp)
         self._listeners: list[Callable[[], None]] = []
         self._checked_at = float("-inf")
         self._lock = threading.Lock()
@@ -122,7 +126,7 @@ class Database:
     @contextmanager
     def reading(self, exercise_id: str | None = None) -> Iterator[Session]:
         """A session for queries; whatever it changed is thrown away."""
-        with _session(self.engine, exercise_id) as session:
+        with self._sessions(info={"exercise_id": exercise_id}) as session:
             yield session
 
     @contextmanager
@@ -130,7 +134,7 @@ class Database:
         """A session whose changes are durable when the block has ended; Unavailable("disk_full") when there is no room."""
         self._refuse_when_full()
         try:
-            with _session(self.engine, exercise_id) as session:
+            with self._sessions(info={"exercise_id": exercise_id}) as session:
                 session.connection(execution_options={"fenghuo_writing": True})
                 yield session
                 session.commit()
@@ -180,15 +184,6 @@ class Database:
                     self.state = "ok"
             if self.state == "full":
                 raise Unavailable("disk_full")
-
-
-@contextmanager
-def _session(engine: Engine, exercise_id: str | None) -> Iterator[Session]:
-    with Session(engine, expire_on_commit=False) as session:
-        session.info["exercise_id"] = exercise_id
-        event.listen(session, "do_orm_execute", _one_world)
-        event.listen(session, "before_flush", _stamp)
-        yield session
 
 
 def _one_world(state: ORMExecuteState) -> None:
