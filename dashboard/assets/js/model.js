@@ -9,6 +9,8 @@
  */
 
 const RECENT = 120;
+/** Closed incidents are counted for a day. */
+const CLOSED_MS = 86_400_000;
 /** The recent past has one point a minute at most: the last value in it (docs/feed-protocol.md). */
 export const GRAIN_MS = 60_000;
 const JOURNAL = 40;
@@ -60,8 +62,10 @@ export class Model {
     } else if (TABLES.has(topic)) {
       const table = /** @type {Record<string, any>} */ (this.topics[/** @type {"sites"} */ (topic)]);
       if (topic === "incidents" && state && grave(state, table[subject])) risen = state;
-      if (state === null) delete table[subject];
+      // What is over leaves, or a wall that runs for months would keep every room and incident of those months.
+      if (state === null || (topic === "rooms" && state.open === false)) delete table[subject];
       else table[subject] = state;
+      if (topic === "incidents") this.#forgetClosed(event.at);
     } else if (topic === "readings" && state !== null && typeof state === "object") {
       const known = this.topics.readings[subject];
       this.topics.readings[subject] = { ...state, recent: known?.recent ?? state.recent ?? [], at: known?.at ?? state.at ?? null, value: known?.value ?? state.value ?? null };
@@ -90,6 +94,13 @@ export class Model {
       this.revision += 1;
     }
     return unknown;
+  }
+
+  /** @param {number} now epoch ms */
+  #forgetClosed(now) {
+    for (const [id, incident] of Object.entries(this.topics.incidents)) {
+      if (incident.status === "closed" && now - incident.opened_at > CLOSED_MS) delete this.topics.incidents[id];
+    }
   }
 
   /** Open incidents, worst first, then newest first. */
