@@ -48,8 +48,9 @@ from operations.township import mode_of
 MAX_EVENT_BYTES = 128 * 1024
 """An SDP offer is the largest thing that a page sends over Socket.IO (64 KiB)."""
 SPARE_THREADS = 20
-PING_EVERY_S = 10
-PING_WAIT_S = 10
+PING_EVERY_S = 25
+"""Each ping costs a thread; pages notice a dead server by the missing ticks, long before."""
+PING_WAIT_S = 20
 GRACE_S = 3
 
 logger = logging.getLogger(__name__)
