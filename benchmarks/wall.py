@@ -163,7 +163,7 @@ def interval_server(port: int, count: int) -> None:
     bytes_sent = [0]
 
     @app.server.after_request  # type: ignore[untyped-decorator]
-    def count(response: Response) -> Response:
+    def weigh(response: Response) -> Response:
         if request.path == "/_dash-update-component":
             bytes_sent[0] += len(response.get_data())
         return response

@@ -87,6 +87,7 @@ class Nodes(Collector):
         now = epoch_ms(clock.now())
         self._states: dict[Kind, tuple[str, int]] = {"media": ("down", now), "worker": ("down", now)}
         self._ingest: dict[str, Any] | None = None
+        self._intake: dict[str, Any] = {}
         self._refused = 0
 
     def listen(self, listener: NodeListener) -> None:
@@ -149,6 +150,7 @@ class Nodes(Collector):
                 "rate": _number(payload.get("rate")),
                 "lag_s": _number(payload.get("lag_s")),
             }
+            self._intake = _bounded_intake(payload)
         elif node.kind == "media" and self._listener is not None and event in ("session", "slots", "speakers"):
             handle: dict[str, Callable[[Node, dict[str, Any]], None]] = {
                 "session": self._listener.session_changed,
@@ -262,10 +264,26 @@ class Nodes(Collector):
             for reason, count in counters.get("dropped", {}).items():
                 dropped.add_metric([node.id, reason], _number(count))
         yield from (up, rooms, sessions, cpu, packets, sizes, dropped)
+        yield from self._collect_intake()
         yield CounterMetricFamily("fenghuo_nodes_refused", "Messages of nodes that were refused", value=self._refused)
         waiting = GaugeMetricFamily("fenghuo_node_calls_waiting", "Calls to media nodes without an answer yet")
         waiting.add_metric([], len(self._calls))
         yield waiting
+
+    def _collect_intake(self) -> Iterator[Metric]:
+        """What the worker last reported of the readings it takes in over MQTT."""
+        told, intake = self._ingest or {}, self._intake
+        yield GaugeMetricFamily("fenghuo_ingest_rate", "Readings kept a second", value=_number(told.get("rate")))
+        yield GaugeMetricFamily(
+            "fenghuo_ingest_lag_seconds", "Wait of the last batch's oldest", value=_number(told.get("lag_s"))
+        )
+        yield GaugeMetricFamily("fenghuo_ingest_queue_depth", "Messages waiting", value=_number(intake.get("depth")))
+        messages = CounterMetricFamily(
+            "fenghuo_mqtt_messages", "MQTT messages, by what became of them", labels=["outcome"]
+        )
+        for outcome, count in intake.get("outcomes", {}).items():
+            messages.add_metric([outcome], count)
+        yield messages
 
     def _note_state(self, kind: Kind) -> None:
         state = "up" if any(node.kind == kind for node in self._by_sid.values()) else "down"
@@ -281,6 +299,15 @@ class Nodes(Collector):
 
 def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+
+
+def _bounded_intake(payload: dict[str, Any]) -> dict[str, Any]:
+    outcomes = payload.get("outcomes")
+    named = list(outcomes.items())[:REASONS_MAX] if isinstance(outcomes, dict) else []
+    return {
+        "depth": _number(payload.get("depth")),
+        "outcomes": {str(outcome)[:NAME_LENGTH]: _number(count) for outcome, count in named},
+    }
 
 
 def _bounded_load(payload: dict[str, Any]) -> dict[str, Any]:

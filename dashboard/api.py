@@ -6,13 +6,12 @@ Errors are problem details (RFC 9457), made by the gate. Times are ISO 8601 with
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import orjson
 from flask import Blueprint, Response, request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, ValidationError
 from sqlalchemy import select
 
 from auth.permissions import Permission
@@ -20,7 +19,7 @@ from auth.sites import Site, site_state
 from dashboard.gate import Gate
 from dashboard.snapshots import event_of
 from foundation import journal
-from foundation.clock import Clock
+from foundation.clock import Clock, from_epoch_ms
 from foundation.database import Database
 from foundation.errors import NotFound, UserError
 from foundation.settings import Settings
@@ -47,6 +46,8 @@ from operations.township import Mode, set_mode
 PREFIX = "/api/v1"
 JOURNAL_PAGE = 500
 SERIES_LIMIT = 20_000
+LATEST_MS = 253_402_300_800_000
+"""The year 10000: what is later cannot be written as a date."""
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -64,10 +65,12 @@ class NewIncident(Body):
     id: str | None = Field(None, description="UUIDv7 made by the sender: sending twice is then once")
     title: str = Field(max_length=400)
     incident_class: IncidentClass = Field(alias="class")
-    level: Annotated[Level, Field(description="1 (Ⅰ, worst) … 4 (Ⅳ)")]
+    level: Annotated[StrictInt, Field(ge=1, le=4, description="1 (Ⅰ, worst) … 4 (Ⅳ)")]
     site: str | None = None
-    place: str = Field("", max_length=400)
-    at: AwareDatetime | int | None = Field(None, description="when it happened")
+    place: str | None = Field(None, max_length=400)
+    at: Annotated[
+        str | StrictInt | None, Field(description="when it happened: ISO 8601 with an offset, or epoch milliseconds")
+    ] = None
     lat: float | None = Field(None, ge=-90, le=90)
     lon: float | None = Field(None, ge=-180, le=180)
 
@@ -75,7 +78,7 @@ class NewIncident(Body):
 class IncidentChange(Body):
     """A change; `version` is the one that was seen, so that nobody overwrites what they did not see."""
 
-    level: Level | None = None
+    level: Annotated[StrictInt, Field(ge=1, le=4)] | None = None
     status: Literal["closed"] | None = None
     version: int | None = None
 
@@ -214,11 +217,10 @@ class Api:
             return [incident_state(incident) for incident in found]
 
     def _open_incident(self, body: NewIncident) -> Any:
-        happened_at = None
-        if body.at is not None:
-            happened_at = (
-                body.at if isinstance(body.at, datetime) else datetime.fromtimestamp(body.at / 1000, ZoneInfo("UTC"))
-            )
+        at = None if body.at is None else parse_moment(body.at)
+        if body.at is not None and (at is None or not 0 <= at < LATEST_MS):
+            wrong = {"field": "at", "code": "not_a_moment", "message": "ISO 8601 with an offset, or epoch milliseconds"}
+            raise UserError("bad_fields", errors=[wrong])
         with self._database.writing() as session:
             incident = open_incident(
                 session,
@@ -226,12 +228,12 @@ class Api:
                 self._gate.principal(),
                 title=body.title,
                 incident_class=body.incident_class,
-                level=body.level,
+                level=Level(body.level),
                 site_id=body.site,
-                place=body.place,
+                place=body.place or "",
                 lat=body.lat,
                 lon=body.lon,
-                happened_at=happened_at,
+                happened_at=None if at is None else from_epoch_ms(at),
                 id=body.id,
             )
             return incident_state(incident)
@@ -248,7 +250,7 @@ class Api:
             incident = find_incident(session, principal, incident_id)
             version = body.version
             if body.level is not None:
-                incident = change_level(session, self._clock, principal, incident_id, body.level, version)
+                incident = change_level(session, self._clock, principal, incident_id, Level(body.level), version)
                 version = None
             if body.status is not None:
                 incident = close_incident(session, self._clock, principal, incident_id, version)

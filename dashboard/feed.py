@@ -214,6 +214,7 @@ class Feed:
             except Exception:
                 # The feed outlives whatever the database does; pages see the missing ticks and say so.
                 logger.exception("the feed could not be moved on")
+                dropped_total.labels("turn").inc()
                 self._tick_without_database()
                 self._stopping.wait(TICK_S)
 
@@ -244,9 +245,13 @@ class Feed:
 
     def _tick_without_database(self) -> None:
         """The server lives, its database does not: pages must learn just that."""
-        with self._lock:
-            for group in self._groups.values():
-                self._emit(f"{group.name}:tick", "tick", {"system": self._snapshots.system()}, len(group.clients))
+        try:
+            with self._lock:
+                for group in self._groups.values():
+                    self._emit(f"{group.name}:tick", "tick", {"system": self._snapshots.system()}, len(group.clients))
+        except Exception:
+            # Not even that: silence is then what pages hear, and they say so.
+            logger.exception("no tick could be sent")
 
     def _emit(self, room: str, event: str, body: dict[str, Any], receivers: int) -> None:
         self._socketio.server.emit(event, {"now": epoch_ms(self._clock.now()), **body}, to=room, namespace=NAMESPACE)

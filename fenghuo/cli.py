@@ -21,6 +21,8 @@ def main(context: click.Context) -> None:
 
     Settings come from the environment (FENGHUO_HOME, FENGHUO_PORT …); docs/administrator.md has them all.
     """
+    # Whatever we write (database, secrets, backups) is for us alone.
+    os.umask(0o077)
     try:
         context.obj = Settings()
     except ValidationError as error:

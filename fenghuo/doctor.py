@@ -196,7 +196,7 @@ def _https(settings: Settings) -> Finding:
 
 def _we_answer(settings: Settings) -> bool:
     try:
-        with urlopen(f"http://127.0.0.1:{settings.port}/healthz", timeout=CONNECT_S) as answer:
+        with urlopen(f"{settings.web_address}/healthz", timeout=CONNECT_S) as answer:
             return bool(answer.status == 200)
     except (URLError, OSError):
         return False

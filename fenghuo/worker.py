@@ -60,6 +60,8 @@ class Worker:
         if isinstance(source, EmbeddedBroker):
             await source.close()
         else:
+            # The ingest first: a subscriber that waits for room in its queue could not be closed.
+            await asyncio.to_thread(self._ingest.stop)
             await asyncio.to_thread(source.close)
         await asyncio.to_thread(self._ingest.stop)
         self._database.close()
@@ -113,8 +115,8 @@ class Worker:
                         wait_timeout=5,
                     )
                     await self._tell(client)
-                except (socketio.exceptions.ConnectionError, socketio.exceptions.BadNamespaceError):
-                    pass
+                except (socketio.exceptions.SocketIOError, OSError, TimeoutError) as error:
+                    logger.info("web does not answer", extra={"reason": str(error)})
             await asyncio.sleep(DIAL_AGAIN_S)
 
     async def _tell(self, client: Any) -> None:
@@ -129,7 +131,9 @@ class Worker:
                 "state": status.state,
                 "reason": status.reason,
                 "rate": round(rate, 1),
+                "lag_s": self._ingest.lag_s,
                 "depth": self._ingest.depth,
+                "outcomes": dict(self._ingest.outcomes),
             }
             await client.emit("ingest", report, namespace=NAMESPACE)
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import orjson
 from sqlalchemy import DateTime, Dialect, Engine, String, Text, create_engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -145,6 +145,7 @@ class Database:
                 raise Unavailable("disk_full") from error
             if isinstance(error, OperationalError):
                 self.state = "failed"
+                raise Unavailable("database_failed") from error
             raise
         self.state = "ok"
         if journalled:
@@ -159,7 +160,7 @@ class Database:
                 connection.exec_driver_sql("SELECT 1")
         except Unavailable:
             return "full"
-        except DBAPIError:
+        except (SQLAlchemyError, OSError):
             self.state = "failed"
             return "failed"
         if self.state == "failed":

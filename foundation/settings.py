@@ -7,6 +7,9 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+EVERYWHERE = frozenset({"", "0.0.0.0", "::"})
+LOOPBACK = "127.0.0.1"
+
 
 class Settings(BaseSettings):
     """All settings of one installation; each field is the environment variable `FENGHUO_<NAME>`."""
@@ -49,7 +52,7 @@ class Settings(BaseSettings):
     """`turn:host:port` of a coturn that shares `secrets/turn`. Empty: none is announced. There is never a public one."""
 
     web_url: str = ""
-    """Where worker and media find web, for processes on other machines. Empty: 127.0.0.1 and `port`."""
+    """Where worker and media find web, for processes on other machines. Empty: `host` (127.0.0.1 if that is everywhere) and `port`."""
 
     public_url: str = ""
     """The address that people type, for links and QR codes. Empty: taken from the request."""
@@ -100,7 +103,7 @@ class Settings(BaseSettings):
     @property
     def web_address(self) -> str:
         """Where worker and media dial in."""
-        return self.web_url or f"http://127.0.0.1:{self.port}"
+        return self.web_url or f"http://{LOOPBACK if self.host in EVERYWHERE else self.host}:{self.port}"
 
     @property
     def zone(self) -> ZoneInfo:

@@ -1,6 +1,6 @@
 """Incidents (突发事件): what happened, of which class and level, where, and how its picture changed."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -17,6 +17,8 @@ from foundation.identifiers import IncidentId, is_id, new_id
 
 TITLE_LENGTH = 120
 PLACE_LENGTH = 120
+FUTURE_TOLERANCE = timedelta(minutes=2)
+"""The clock of who reports may be ahead of ours by this much; the event then happened now."""
 
 
 class IncidentClass(StrEnum):
@@ -81,7 +83,7 @@ def open_incident(
 ) -> Incident:
     """Record an incident. With an `id` that is already known the known one is returned: sending twice is once.
 
-    Errors: Forbidden; UserError("title_empty"), ("title_long"), ("bad_id"), ("site_unknown"), ("at_in_the_future").
+    Errors: Forbidden; UserError("title_empty"), ("text_long"), ("text_unprintable"), ("bad_id"), ("site_unknown"), ("at_in_the_future").
     """
     if site_id is None and not principal.may("incident.create", site=None):
         # Who may report for one site only means that one.
@@ -89,9 +91,12 @@ def open_incident(
     principal.require("incident.create", site=site_id)
     title = title.strip()
     if not title:
-        raise UserError("title_empty")
-    if len(title) > TITLE_LENGTH or len(place) > PLACE_LENGTH:
-        raise UserError("title_long", limit=TITLE_LENGTH)
+        raise UserError("title_empty", field="title")
+    for field, text, limit in (("title", title, TITLE_LENGTH), ("place", place, PLACE_LENGTH)):
+        if len(text) > limit:
+            raise UserError("text_long", field=field, limit=limit)
+        if not text.isprintable():
+            raise UserError("text_unprintable", field=field)
     if id is not None:
         if not is_id(id):
             raise UserError("bad_id")
@@ -100,10 +105,10 @@ def open_incident(
             return known
     site = session.get(Site, site_id) if site_id else None
     if site_id and site is None:
-        raise UserError("site_unknown", site=site_id)
+        raise UserError("site_unknown", field="site", site=site_id)
     now = clock.now()
-    if happened_at is not None and happened_at > now:
-        raise UserError("at_in_the_future")
+    if happened_at is not None and happened_at > now + FUTURE_TOLERANCE:
+        raise UserError("at_in_the_future", field="at")
     incident = Incident(
         id=IncidentId(id or new_id()),
         number=_next_number(session, now),
@@ -115,7 +120,7 @@ def open_incident(
         place=place.strip(),
         lat=lat if lat is not None else (site.lat if site else None),
         lon=lon if lon is not None else (site.lon if site else None),
-        happened_at=happened_at or now,
+        happened_at=min(happened_at or now, now),
         opened_at=now,
         opened_by=principal.name,
         version=1,

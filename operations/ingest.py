@@ -6,11 +6,10 @@ Who closes whom: `Ingest.stop()` ends the writer thread after the batch in hand;
 import logging
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
-
-from prometheus_client import Counter, Gauge
 
 from foundation.clock import Clock, epoch_ms
 from foundation.errors import ProtocolError, Unavailable
@@ -22,9 +21,8 @@ BATCH = 1_000
 FULL_PUT_WAIT_S = 0.5
 RETRY_S = 1.0
 
-messages_total = Counter("fenghuo_mqtt_messages_total", "MQTT messages, by what became of them", ["outcome"])
-queue_depth = Gauge("fenghuo_ingest_queue_depth", "MQTT messages waiting to be written")
-lag_seconds = Gauge("fenghuo_ingest_lag_seconds", "How long the oldest message of the last batch waited")
+LOGGED_EVERY_S = 10.0
+"""A refused message is logged at most this often: a broken sensor must not fill the disk with words about itself."""
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +57,11 @@ class Ingest:
         self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
         self.status = IngestState()
         self.written = 0
+        self.lag_s = 0.0
+        """How long the oldest message of the last batch waited, seconds."""
+        self.outcomes: Counter[str] = Counter()
+        """Messages by what became of them: kept, failed, or the code of the refusal."""
+        self._logged_at = float("-inf")
 
     @property
     def depth(self) -> int:
@@ -96,10 +99,14 @@ class Ingest:
     def _run(self) -> None:
         while not self._stopping.is_set():
             batch = self._next_batch()
-            queue_depth.set(self._queue.qsize())
             if batch:
-                lag_seconds.set(max(0, epoch_ms(self._clock.now()) - batch[0].arrived_ms) / 1000)
-                self._write(batch)
+                self.lag_s = max(0, epoch_ms(self._clock.now()) - batch[0].arrived_ms) / 1000
+                try:
+                    self._write(batch)
+                except Exception:
+                    # Not acknowledged, so it comes again; the writer must outlive whatever was in it.
+                    logger.exception("a batch could not be handled")
+                    self.outcomes["failed"] += len(batch)
 
     def _next_batch(self) -> list[Message]:
         try:
@@ -123,18 +130,27 @@ class Ingest:
                 senders.append(message)
             except ProtocolError as error:
                 refused.append(message)
-                messages_total.labels(error.code).inc()
+                self._refuse(message, error.code)
         outcome = self._take(rows)
         if outcome is None:
             return
         bad = {rejection.index: rejection.code for rejection in outcome}
         for index, message in enumerate(senders):
-            messages_total.labels(bad.get(index, "kept")).inc()
+            if index in bad:
+                self._refuse(message, bad[index])
             message.done(index not in bad)
+        self.outcomes["kept"] += len(senders) - len(bad)
         self.written += len(senders) - len(bad)
         # A message that can never be kept is acknowledged and counted: sent again it would block its sender for ever.
         for message in refused:
             message.done(False)
+
+    def _refuse(self, message: Message, code: str) -> None:
+        self.outcomes[code] += 1
+        now = self._clock.monotonic()
+        if now - self._logged_at >= LOGGED_EVERY_S:
+            self._logged_at = now
+            logger.warning("a message tells no reading", extra={"topic": message.topic[:200], "code": code})
 
     def _take(self, rows: list[dict[str, Any]]) -> list[Any] | None:
         """Write until it works: the queue fills meanwhile, and holds the senders back. None when stopped."""

@@ -1,8 +1,9 @@
 """Readings from CSV files as gauging stations and offices write them: any column order, day-first and unpadded dates, gaps, repeats.
 
-The whole file is read with pandas; each bad row is named by its line, the good rest is kept.
+Each bad row is named by its line, the good rest is kept.
 """
 
+import csv
 import io
 import math
 from collections.abc import Iterator
@@ -59,11 +60,11 @@ def import_readings(
 
     Doing it twice is once. Errors: UserError("file_too_large"), ("not_csv"), ("column_missing"), ("time_column_bad").
     """
-    frame = _read(content, [time_column, *(column.name for column in columns)])
+    frame, lines_of, torn = _read(content, [time_column, *(column.name for column in columns)])
     moments = _moments(frame[time_column], date_order, zone)
-    accepted = gaps = refused = 0
-    rejected: list[Rejection] = []
-    for rows, lines in _batches(frame, moments, columns):
+    accepted = gaps = 0
+    refused, rejected = len(torn), torn[:MAX_REJECTIONS]
+    for rows, lines in _batches(frame, lines_of, moments, columns):
         usable = []
         places = []
         for row, line in zip(rows, lines, strict=True):
@@ -80,7 +81,8 @@ def import_readings(
     return FileOutcome(accepted, gaps, rejected, refused)
 
 
-def _read(content: bytes, wanted: list[str]) -> pd.DataFrame:
+def _read(content: bytes, wanted: list[str]) -> tuple[pd.DataFrame, list[int], list[Rejection]]:
+    """The rows as text, the line on which each ends, and the rows with too few or too many fields."""
     if len(content) > MAX_FILE_BYTES:
         raise UserError("file_too_large", limit=MAX_FILE_BYTES)
     try:
@@ -88,23 +90,30 @@ def _read(content: bytes, wanted: list[str]) -> pd.DataFrame:
     except UnicodeDecodeError:
         text = content.decode("gb18030", errors="replace")  # what office programs write on Chinese Windows
     try:
-        frame = pd.read_csv(
-            io.StringIO(text), dtype=str, keep_default_na=False, skip_blank_lines=False, on_bad_lines="skip"
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
+        reader = csv.reader(io.StringIO(text))
+        header = [name.strip() for name in next(reader, [])]
+        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error as error:
         raise UserError("not_csv") from error
-    frame.columns = [str(name).strip() for name in frame.columns]
+    if not header:
+        raise UserError("not_csv")
     for name in wanted:
-        if name not in frame.columns:
-            raise UserError("column_missing", column=name, columns=", ".join(frame.columns[:20]))
-    return frame
+        if name not in header:
+            raise UserError("column_missing", column=name, columns=", ".join(header[:20]))
+    whole = [(line, row) for line, row in rows if len(row) == len(header)]
+    torn = [Rejection(line, None, "", "wrong_field_count") for line, row in rows if len(row) != len(header)]
+    return pd.DataFrame([row for _, row in whole], columns=header, dtype=str), [line for line, _ in whole], torn
 
 
 def _moments(column: "pd.Series[str]", date_order: DateOrder, zone: ZoneInfo) -> "pd.Series[Any]":
     """Aware moments; NaT where there is none. Unpadded days, months and hours are fine."""
     text = column.str.strip()
     if date_order == "iso":
-        moments = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=False)
+        aware = text.str.contains(r"(?:Z|[+-]\d{2}:?\d{2})$", regex=True)
+        moments = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=bool(aware.any()))
+        if aware.any():
+            # A file that names offsets names them in every row: a row without one is a fault, not a guess.
+            moments = moments.where(aware)
     else:
         separator = text.str.replace(r"[.\-]", "/", regex=True)
         order = "%d/%m/%Y" if date_order == "day-first" else "%m/%d/%Y"
@@ -120,7 +129,7 @@ def _moments(column: "pd.Series[str]", date_order: DateOrder, zone: ZoneInfo) ->
 
 
 def _batches(
-    frame: pd.DataFrame, moments: "pd.Series[Any]", columns: list[Column]
+    frame: pd.DataFrame, lines_of: list[int], moments: "pd.Series[Any]", columns: list[Column]
 ) -> Iterator[tuple[list[dict[str, Any]], list[int]]]:
     rows: list[dict[str, Any]] = []
     lines: list[int] = []
@@ -131,7 +140,7 @@ def _batches(
             rows.append(
                 {"sensor": sensor, "at": at if at is not None else "?", "value": _value(cells[position], column)}
             )
-            lines.append(position + 2)
+            lines.append(lines_of[position])
         if len(rows) >= BATCH_ROWS:
             yield rows, lines
             rows, lines = [], []

@@ -19,6 +19,7 @@ def roll_up_due(session: Session) -> int:
         select(newest.c.sensor_key, newest.c.due_from, newest.c.due_to)
         .where(newest.c.due_from.is_not(None))
         .limit(SENSORS_AT_ONCE)
+        .with_for_update()
     )
     due = list(session.execute(query))
     connection = session.connection()

@@ -24,6 +24,7 @@ OLDEST_MS = 0
 REGISTRY_RELOAD_S = 2.0
 """An unknown sensor makes us look again for new sensors, at most this often."""
 MAX_BATCH = 10_000
+MAX_NAME = 80
 
 accepted_total = Counter("fenghuo_readings_accepted_total", "Readings kept, repeats included")
 rejected_total = Counter("fenghuo_readings_rejected_total", "Readings refused, by reason", ["code"])
@@ -95,7 +96,7 @@ class Sensing:
         for index, row in enumerate(rows):
             facts, wrong = self._facts(row)
             if facts is None or wrong:
-                name = row.get("sensor") if isinstance(row, dict) and isinstance(row.get("sensor"), str) else None
+                name = _sayable(row.get("sensor")) if isinstance(row, dict) else None
                 rejected.append(Rejection(index, name, *(wrong or ("sensor", "sensor_unknown"))))
                 continue
             if principal is not None and not _remember(
@@ -140,7 +141,6 @@ class Sensing:
             now = self._clock.monotonic()
             if now - self._loaded_at < REGISTRY_RELOAD_S:
                 return
-            self._loaded_at = now
             with self._database.reading() as session:
                 self._registry = {
                     sensor.id: SensorFacts(
@@ -153,6 +153,8 @@ class Sensing:
                     )
                     for sensor, station in all_sensors(session)
                 }
+            # Only now: a look that failed must be repeated before anybody is told that a sensor is unknown.
+            self._loaded_at = now
 
     def _keep(self, rows: list[Row]) -> None:
         last: dict[int, Row] = {}
@@ -202,6 +204,10 @@ def _check(row: dict[str, Any], facts: SensorFacts, latest: int) -> tuple[int, f
     value = row.get("value")
     if type(value) is not float and type(value) is not int:  # a bool is an int to isinstance
         return 0, 0.0, ("value", "missing" if value is None else "not_a_number")
+    try:
+        value = float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        value = math.inf
     if not math.isfinite(value):
         return 0, 0.0, ("value", "not_finite")
     unit = row.get("unit")
@@ -214,7 +220,7 @@ def _check(row: dict[str, Any], facts: SensorFacts, latest: int) -> tuple[int, f
         return 0, 0.0, ("at", "in_the_future")
     if at < OLDEST_MS:
         return 0, 0.0, ("at", "before_1970")
-    return at, float(value), None
+    return at, value, None
 
 
 def parse_moment(text: object) -> int | None:
@@ -232,6 +238,11 @@ def parse_moment(text: object) -> int | None:
         return None if moment.tzinfo is None else epoch_ms(moment)
     except (ValueError, OverflowError):
         return None
+
+
+def _sayable(name: object) -> str | None:
+    """What was sent as a sensor's name, short and writable as UTF-8 (JSON allows lone surrogates, UTF-8 does not)."""
+    return name[:MAX_NAME].encode("utf-8", "replace").decode() if isinstance(name, str) else None
 
 
 _Key = TypeVar("_Key")

@@ -62,7 +62,7 @@ def run_demo(settings: Settings, speed: float) -> int:
     sensors = _sensors(database)
     database.close()
     started_at = time.time()
-    address = f"http://127.0.0.1:{settings.port}"
+    address = settings.web_address
     guide = {
         "url": address,
         "accounts": [asdict(account) for account in accounts],

@@ -79,3 +79,9 @@ def test_a_missing_column_is_named(sensing: Sensing) -> None:
 def test_an_empty_file_is_no_csv(sensing: Sensing, clock: ManualClock) -> None:
     with pytest.raises(UserError, match="not_csv"):
         imported(sensing, "")
+
+
+def test_a_row_with_too_many_fields_is_named_and_moves_no_line_number(sensing: Sensing) -> None:
+    outcome = imported(sensing, "time,flow(m^3/s)\n10/6/2018 0:00,1\n10/6/2018 1:00,2,EXTRA\n\n10/6/2018 2:00,bad\n")
+    assert outcome.accepted == 1
+    assert [(each.index, each.code) for each in outcome.rejected] == [(3, "wrong_field_count"), (5, "not_a_number")]

@@ -28,6 +28,8 @@ def reading(**changes: Any) -> dict[str, Any]:
         (reading(sensor=None), "sensor", "missing"),
         (reading(value=math.nan), "value", "not_finite"),
         (reading(value=math.inf), "value", "not_finite"),
+        (reading(value=10**400), "value", "not_finite"),
+        (reading(sensor="\ud800"), "sensor", "sensor_unknown"),
         (reading(value="3.5"), "value", "not_a_number"),
         (reading(value=True), "value", "not_a_number"),
         (reading(value=None), "value", "missing"),
@@ -83,3 +85,15 @@ def test_too_many_rows_at_once_are_refused_whole(sensing: Sensing, monkeypatch: 
     monkeypatch.setattr(sensing_module, "MAX_BATCH", 2)
     with pytest.raises(UserError, match="batch_too_large"):
         sensing.take([reading()] * 3)
+
+
+def test_a_look_for_sensors_that_failed_makes_none_of_them_unknown(
+    any_township: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = Sensing(any_township, clock)
+    with monkeypatch.context() as broken:
+        broken.setattr(sensing_module, "all_sensors", lambda _session: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            door.take([reading()])
+    clock.advance(1)
+    assert door.take([reading()]).accepted == 1

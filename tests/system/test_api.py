@@ -58,6 +58,9 @@ def test_bad_rows_are_named_and_the_rest_is_kept(served: Served) -> None:
         ({"title": "x", "class": "fire", "level": 3}, ["class"]),
         ({"title": "x", "class": "natural", "level": 9}, ["level"]),
         ({"title": "x", "class": "natural"}, ["level"]),
+        ({"title": "x", "class": "natural", "level": True}, ["level"]),
+        ({"title": "x", "class": "natural", "level": 3, "at": 179549000000000000000}, ["at"]),
+        ({"title": "x", "class": "natural", "level": 3, "at": "2026-08-19T10:00:00"}, ["at"]),
         ({"title": "x", "class": "natural", "level": 3, "colour": "red"}, ["colour"]),
         ({"title": "x", "class": "natural", "level": 3, "lat": 91}, ["lat"]),
     ],
@@ -137,6 +140,11 @@ def test_the_operator_s_questions_are_answered(served: Served) -> None:
         b"fenghuo_feed_dropped_total",
         b"fenghuo_journal_id",
         b"fenghuo_readings_accepted_total",
+        b"fenghuo_ingest_rate",
+        b"fenghuo_ingest_lag_seconds",
+        b"fenghuo_ingest_queue_depth",
+        b"fenghuo_mqtt_messages_total",
+        b"fenghuo_media_packets_total",
     ):
         assert name in metrics
     assert served.call("GET", "/metrics", token="x")[0] == 401

@@ -164,7 +164,7 @@ class Wall {
     // A shift ends by the clock, and no event tells it.
     const { shift, next } = this.#model.topics.duty;
     if (now !== null && this.feed.live && (now > (shift?.ends ?? Infinity) || (shift === null && now > (next?.starts ?? Infinity)))) this.#refresh(SHIFT_MS);
-    const sensed = sense(this.#model, now);
+    const sensed = sense(this.#model, now, moment.link);
     this.header.draw(moment);
     this.ticker.draw(moment);
     this.bar.draw(scene, share, held);

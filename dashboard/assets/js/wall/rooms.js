@@ -10,9 +10,14 @@ import { Panel, stamp } from "./tile.js";
  * @typedef {{site: string, name: string, state: "present" | "broken" | "missing", since: number | null, who: string[]}} Seat
  */
 
-/** @param {import("../model.js").Model} model open rooms, the newest first */
+/** @param {import("../model.js").Model} model open rooms: those that expect or hold somebody before empty ones, then the newest first */
 export function openRooms(model) {
-  return Object.values(model.topics.rooms).filter(({ open }) => open).sort((a, b) => b.since - a.since);
+  return Object.values(model.topics.rooms).filter(({ open }) => open).sort((a, b) => Number(isEmpty(a)) - Number(isEmpty(b)) || b.since - a.since);
+}
+
+/** @param {Room} room */
+function isEmpty(room) {
+  return room.expected.length === 0 && room.present.length === 0;
 }
 
 /**
@@ -81,7 +86,7 @@ export class RoomPanel {
     write(/** @type {Node} */ (this.count.lastChild), `/${list.length}`);
     write(this.what, room.title);
     const missing = list.length - present;
-    write(this.panel.note, missing > 0 ? words.t("rooms.absent", { n: missing }) : words.t("rooms.complete"));
+    write(this.panel.note, list.length === 0 ? words.t("rooms.nobody") : missing > 0 ? words.t("rooms.absent", { n: missing }) : words.t("rooms.complete"));
     this.list.show(list.map((seat) => [seat.site, seat]), moment.clock, missing);
   }
 

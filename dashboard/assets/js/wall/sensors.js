@@ -19,11 +19,13 @@ export const GROUPS = Object.freeze({
  *
  * @param {import("../model.js").Model} model
  * @param {number | null} now
+ * @param {import("../staleness.js").State} link without a living feed nothing is fresh
  * @returns {Sensed[]} in the order of the snapshot
  */
-export function sense(model, now) {
+export function sense(model, now, link) {
   return Object.values(model.topics.readings).map((sensor) => {
-    const state = readingState(now, sensor.at, sensor.period_s);
+    const alone = readingState(now, sensor.at, sensor.period_s);
+    const state = alone === "fresh" && link !== "fresh" ? "late" : alone;
     const going = trend(sensor.recent, sensor.decimals);
     return { sensor, state, judgement: judge(sensor, state), trend: going, next: nextMark(sensor, going) };
   });
