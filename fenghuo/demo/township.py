@@ -122,8 +122,8 @@ def build_stations(session: Session, clock: Clock) -> None:
         "bizhai-river",
         "bizhai",
         "river",
-        "碧寨河碧寨站",
-        "Bizhai river at Bizhai",
+        "碧寨站",
+        "Bizhai gauge",
         level("bizhai-stage", 7.5, 9.5, replay=True),
         _sensor("bizhai-flow", "flow", "流量", "Flow", "m³/s", 1, 0, (0, 5000), (0, 600), (), REPLAY),
         _sensor("bizhai-basin-rain", "rain", "流域面雨量", "Areal rain", "mm/h", 1, 1, (0, 200), (0, 20), (), REPLAY),
@@ -303,8 +303,8 @@ def build_incidents(session: Session, clock: Clock) -> None:
     if list_incidents(session, SYSTEM, limit=1):
         return
     rows = (
-        ("滥坝寨至三家村公路塌方，单幅通行", IncidentClass.ACCIDENT, Level.IV, "lanbazhai", "乡道 K7+300", 95),
-        ("梨树沟水位上涨，沿河 12 户加强巡查", IncidentClass.NATURAL, Level.III, "lishuping", "梨树沟下段", 40),
+        ("滥坝寨乡道塌方，单幅通行", IncidentClass.ACCIDENT, Level.IV, "lanbazhai", "乡道 K7+300", 95),
+        ("梨树沟涨水，沿河巡查", IncidentClass.NATURAL, Level.III, "lishuping", "梨树沟下段", 40),
     )
     for title, kind, level, site, place, minutes in rows:
         open_incident(
