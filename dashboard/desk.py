@@ -5,18 +5,17 @@ the ids, so a double click or a retry is once. Its controls are the browser's ow
 reader then work without a line of ours in between.
 """
 
-import json
 from dataclasses import asdict
-from html import escape
-from typing import Any
+from typing import Any, Literal
 
 from dash import Dash, html
 from flask import Flask, Response, request
 
 from auth.permissions import GRANTS
 from auth.principal import Principal
+from dashboard.dash_page import DashPage
 from dashboard.gate import Gate
-from dashboard.messages import Lang, catalogue, text
+from dashboard.messages import Lang, catalogue
 from dashboard.pairing import APPROVE_PATH
 from foundation.settings import Settings
 from operations.grading import THRESHOLDS
@@ -43,55 +42,22 @@ def create_desk(server: Flask, gate: Gate, settings: Settings) -> Dash:
     return app
 
 
-class _DeskApp(Dash):
-    """Dash with an index page of our own: language, texts and what the reader may do are those of each request."""
+class _DeskApp(DashPage):
+    """The desk: what the reader may do, in the reader's language and theme."""
 
     def __init__(self, gate: Gate, settings: Settings, server: Flask) -> None:
-        super().__init__(
-            "fenghuo.desk",
-            server=server,  # type: ignore[arg-type]  # Dash's hint forgets Flask
-            routes_pathname_prefix=PREFIX,
-            requests_pathname_prefix=PREFIX,
-            include_assets_files=False,
-            serve_locally=True,
-            title=text(settings.lang, "desk.title"),
-            # Dash would otherwise write "Updating..." into the title.
-            update_title="",
-        )
+        super().__init__("desk", server, settings, CSS)
         self._gate = gate
         self._settings = settings
 
-    def interpolate_index(
-        self,
-        metas: str = "",
-        title: str = "",
-        css: str = "",
-        config: str = "",
-        scripts: str = "",
-        app_entry: str = "",
-        favicon: str = "",
-        renderer: str = "",
-    ) -> str:
-        lang = self._gate.language()
-        theme = "dark" if request.cookies.get(THEME) == "dark" else "light"
-        links = "".join(f'<link rel="stylesheet" href="/assets/css/{name}.css">' for name in CSS)
-        page = page_config(self._settings, self._gate.principal(), lang)
-        content = json.dumps(page, ensure_ascii=False).replace("<", "\\u003c")
-        return f"""<!DOCTYPE html>
-<html lang="{"zh-CN" if lang == "zh" else "en"}" data-theme="{theme}">
-<head>
-<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="google" content="notranslate">
-<title>{escape(text(lang, "desk.title"))}</title>
-<link rel="icon" href="data:,">
-{links}
-<script type="application/json" id="fenghuo-page">{content}</script>
-<script type="module" src="/assets/js/desk/main.js"></script>
-</head>
-<body class="desk-page">
-<div id="react-entry-point"><p class="desk-starting">{escape(text(lang, "desk.starting"))}</p></div>
-<footer class="dash-parts">{config}{scripts}{renderer}</footer>
-</body>
-</html>"""
+    def page_language(self) -> Lang:
+        return self._gate.language()
+
+    def page_theme(self) -> Literal["dark", "light"]:
+        return "dark" if request.cookies.get(THEME) == "dark" else "light"
+
+    def page_content(self, lang: Lang) -> dict[str, Any]:
+        return page_config(self._settings, self._gate.principal(), lang)
 
 
 def page_config(settings: Settings, principal: Principal, lang: Lang) -> dict[str, Any]:

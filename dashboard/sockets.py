@@ -4,6 +4,7 @@ An event that is not allowed or fails is acknowledged with `{"error": {"code", "
 """
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
@@ -70,7 +71,7 @@ class PageNamespace(Protocol):
         """A page's connection ended."""
 
 
-class Sockets:
+class Sockets(ABC):
     """Registers Socket.IO events with their permission. `dashboard.gate.Gate` is the whole of it."""
 
     problems: Problems
@@ -80,13 +81,13 @@ class Sockets:
         self.settings = settings
         self._servers: list[SocketIO] = []
 
+    @abstractmethod
     def language(self) -> Lang:
         """The reader's language."""
-        raise NotImplementedError
 
+    @abstractmethod
     def proved_by_cookie(self) -> Principal:
         """Who the browser is by its cookies."""
-        raise NotImplementedError
 
     def on_connect(
         self,

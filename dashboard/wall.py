@@ -1,16 +1,15 @@
 """The big screen: a Dash page without callbacks whose modules keep it live from the feed."""
 
-import json
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from dash import Dash, dcc, html
 from flask import Flask, has_request_context, request
 
-from dashboard.messages import Lang, catalogue, text
+from dashboard.dash_page import DashPage
+from dashboard.messages import Lang, catalogue
 from dataviz.hydrograph import hydrograph
 from dataviz.screen import LEAST_ARCMIN, TARGET_ARCMIN, share_of_diagonal
 from dataviz.theme import read_tokens
@@ -42,53 +41,22 @@ def create_wall(server: Flask, settings: Settings, timing: Timing | None = None)
     return app
 
 
-class _WallApp(Dash):
-    """Dash with an index page of our own: language, catalogue and screen geometry are those of each request."""
+class _WallApp(DashPage):
+    """The wall: always dark, with the screen geometry that the address asks for."""
 
     def __init__(self, settings: Settings, timing: Timing, server: Flask) -> None:
-        super().__init__(
-            "fenghuo.wall",
-            server=server,  # type: ignore[arg-type]  # Dash takes an application too
-            routes_pathname_prefix=PREFIX,
-            requests_pathname_prefix=PREFIX,
-            include_assets_files=False,
-            serve_locally=True,
-            title=text(settings.lang, "wall.title"),
-            # Dash would otherwise write "Updating..." into the title.
-            update_title="",
-        )
+        super().__init__("wall", server, settings, CSS)
         self._settings = settings
         self._timing = timing
 
-    def interpolate_index(
-        self,
-        metas: str = "",
-        title: str = "",
-        css: str = "",
-        config: str = "",
-        scripts: str = "",
-        app_entry: str = "",
-        favicon: str = "",
-        renderer: str = "",
-    ) -> str:
-        lang = page_language(self._settings)
-        links = "".join(f'<link rel="stylesheet" href="/assets/css/{name}.css">' for name in CSS)
-        page = json.dumps(page_config(self._settings, self._timing, lang), ensure_ascii=False).replace("<", "\\u003c")
-        return f"""<!DOCTYPE html>
-<html lang="{"zh-CN" if lang == "zh" else "en"}" data-theme="dark">
-<head>
-<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="google" content="notranslate">
-<title>{escape(text(lang, "wall.title"))}</title>
-<link rel="icon" href="data:,">
-{links}
-<script type="application/json" id="fenghuo-page">{page}</script>
-<script type="module" src="/assets/js/wall/main.js"></script>
-</head>
-<body class="wall-page">
-<div id="react-entry-point"><p class="wall-starting">{escape(text(lang, "wall.starting"))}</p></div>
-<footer class="dash-parts">{config}{scripts}{renderer}</footer>
-</body>
-</html>"""
+    def page_language(self) -> Lang:
+        return page_language(self._settings)
+
+    def page_theme(self) -> Literal["dark", "light"]:
+        return "dark"
+
+    def page_content(self, lang: Lang) -> dict[str, Any]:
+        return page_config(self._settings, self._timing, lang)
 
 
 def page_language(settings: Settings) -> Lang:

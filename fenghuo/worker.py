@@ -86,6 +86,7 @@ class Worker:
             try:
                 await asyncio.to_thread(self._roll_up_once)
             except Exception:
+                # Charts wait, measuring goes on: the spans stay due and are tried again.
                 logger.exception("roll-ups could not be computed; they stay due")
 
     def _roll_up_once(self) -> None:

@@ -160,6 +160,7 @@ class Ingest:
             except Unavailable as error:
                 self._halt(error.code)
             except Exception:
+                # Whatever it is, nothing was acknowledged: told, counted as a stop, and tried again.
                 logger.exception("readings could not be written")
                 self._halt("database_failed")
             else:

@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -162,6 +164,19 @@ def build_township(home: Path) -> None:
     upgrade(database)
     build_in(database)
     database.close()
+
+
+@contextmanager
+def running_township(folder: Path) -> Iterator[Served]:
+    """A running township with an administrator, in a data folder below `folder`; stopped at the end."""
+    system = Served(folder / "home")
+    build_township(system.home)
+    system.create_admin()
+    system.start()
+    try:
+        yield system
+    finally:
+        system.stop()
 
 
 def build_in(database: Database) -> None:

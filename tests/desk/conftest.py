@@ -12,18 +12,14 @@ from foundation.clock import SystemClock
 from foundation.database import Database
 from foundation.settings import Settings
 from tests.browser import Watched, chromium, playwright
-from tests.serving import ADMIN, Served, build_township
+from tests.serving import ADMIN, Served, running_township
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A running township of the module's own: one test kills its web process."""
-    system = Served(tmp_path_factory.mktemp("desk") / "home")
-    build_township(system.home)
-    system.create_admin()
-    system.start()
-    yield system
-    system.stop()
+    with running_township(tmp_path_factory.mktemp("desk")) as system:
+        yield system
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Playwright
 
 from tests.browser import Watched, chromium, playwright
-from tests.serving import Served, build_township
+from tests.serving import Served, running_township
 
 
 @pytest.fixture(scope="session")
@@ -26,20 +26,12 @@ def browser(running_playwright: Playwright) -> Iterator[Watched]:
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A running township that tests use but do not break."""
-    system = Served(tmp_path_factory.mktemp("served") / "home")
-    build_township(system.home)
-    system.create_admin()
-    system.start()
-    yield system
-    system.stop()
+    with running_township(tmp_path_factory.mktemp("served")) as system:
+        yield system
 
 
 @pytest.fixture
 def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A running township of the test's own, to be killed."""
-    system = Served(tmp_path_factory.mktemp("breakable") / "home")
-    build_township(system.home)
-    system.create_admin()
-    system.start()
-    yield system
-    system.stop()
+    with running_township(tmp_path_factory.mktemp("breakable")) as system:
+        yield system
