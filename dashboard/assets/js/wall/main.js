@@ -47,6 +47,8 @@ class Wall {
   #promoted = null;
   #refreshedAt = -Infinity;
   #least = 16;
+  /** The moment whose pictures are still to be drawn. @type {import("./context.js").Moment | null} */
+  #unpainted = null;
   /** Server time of the last word from it. @type {number | null} */
   #heardAt = null;
 
@@ -188,6 +190,14 @@ class Wall {
       const since = this.#heardAt === null ? this.words.t("banner.never") : this.words.t("banner.since", { at: this.words.time(this.#heardAt), span: this.words.span(this.feed.silence()) });
       write(place("banner-text"), since);
     }
+    if (this.#unpainted === null) setTimeout(() => this.#paint(), 0);
+    this.#unpainted = moment;
+  }
+
+  /** The chart, in a turn of its own after the numbers. */
+  #paint() {
+    if (this.#unpainted !== null) this.chart.plot(this.#unpainted);
+    this.#unpainted = null;
   }
 
   /** The incident that holds the screen: the promoted one while it is open, otherwise the worst of levels Ⅰ and Ⅱ. */

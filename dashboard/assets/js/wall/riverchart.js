@@ -1,4 +1,7 @@
-/** The one large chart: the river that matters most now over the recent past, in the figure that dataviz made, moved by Plotly. */
+/**
+ * The one large chart: the river that matters most now over the recent past, in the figure that dataviz made, moved by Plotly.
+ * `draw` writes the words, `plot` the picture: Plotly needs tens of milliseconds, for which no number may wait.
+ */
 
 import { write, put } from "../dom.js";
 import { arrow, meaning, waters } from "./sensors.js";
@@ -29,6 +32,8 @@ export class RiverChart {
   #drawnAt = -Infinity;
   #range = "";
   #offset = 0;
+  /** @type {Sensed | null} */
+  #chosen = null;
 
   /** @param {HTMLElement} box @param {HTMLElement} frame holds the Dash graph @param {import("../words.js").Words} words @param {string} timezone @param {Record<string, string>} colours by level */
   constructor(box, frame, words, timezone, colours) {
@@ -58,6 +63,8 @@ export class RiverChart {
       chosen = worst;
       this.#choose(worst, clock);
     }
+    this.#chosen = chosen ?? null;
+    if (!seen) this.#drawnAt = -Infinity;
     if (chosen === undefined) {
       this.panel.show(words, { value: null, at: moment.heardAt, state: link, now });
       this.panel.sayEmpty(words.t("rivers.empty"));
@@ -71,9 +78,22 @@ export class RiverChart {
     const said = meaning(words, chosen);
     write(this.panel.note, `${words.number(sensor.value, sensor.decimals)} ${sensor.unit} ${arrow(chosen)} · ${said.text}`);
     put(this.panel.note, "data-kind", said.kind);
-    this.#take(chosen);
-    if (seen) this.#plot(chosen, words, moment);
-    else this.#drawnAt = -Infinity;
+  }
+
+  /**
+   * Move the curve on, where it is in sight and due.
+   *
+   * @param {Moment} moment
+   */
+  plot(moment) {
+    const graph = this.#graph();
+    const drawing = plotly();
+    if (this.#chosen === null || graph === null || drawing === null || moment.scene !== "sensors" || moment.clock - this.#drawnAt < DRAW_MS) return;
+    this.#drawnAt = moment.clock;
+    this.#take(this.#chosen);
+    this.#offset = offsetOf(this.timezone, moment.now ?? 0);
+    drawing.restyle(graph, { x: [this.#points.map(([at]) => at + this.#offset)], y: [this.#points.map(([, value]) => value)] }, [0]);
+    this.#frame(graph, drawing, this.#chosen, moment);
   }
 
   /** @param {Sensed} sensed @param {number} clock */
@@ -97,28 +117,16 @@ export class RiverChart {
     }
   }
 
-  /** @param {Sensed} sensed @param {import("../words.js").Words} words @param {Moment} moment */
-  #plot(sensed, words, moment) {
-    const graph = this.#graph();
-    const drawing = plotly();
-    if (graph === null || drawing === null) return;
-    if (moment.clock - this.#drawnAt < DRAW_MS) return;
-    this.#drawnAt = moment.clock;
-    this.#offset = offsetOf(this.timezone, moment.now ?? 0);
-    drawing.restyle(graph, { x: [this.#points.map(([at]) => at + this.#offset)], y: [this.#points.map(([, value]) => value)] }, [0]);
-    this.#frame(graph, drawing, sensed, words, moment);
-  }
-
   /**
    * The marks and the height of the picture; changed only when they are another.
    *
    * @param {Graph} graph
    * @param {Plotly} drawing
    * @param {Sensed} sensed
-   * @param {import("../words.js").Words} words
    * @param {Moment} moment
    */
-  #frame(graph, drawing, { sensor }, words, moment) {
+  #frame(graph, drawing, { sensor }, moment) {
+    const { words } = moment;
     let low = Infinity;
     let high = -Infinity;
     for (const [, value] of this.#points) {
