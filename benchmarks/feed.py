@@ -8,6 +8,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from fenghuo.demo.township import build_sites, build_stations
 from foundation.clock import SystemClock
 from foundation.database import Database
 from foundation.migrations import upgrade
+from operations.mapping import own_topic
 from operations.stations import all_sensors
 from tests.servers import free_port
 from tests.serving import Served
@@ -97,6 +100,17 @@ def deafen(port: int, auth: dict[str, str]) -> socket.socket:
     return raw
 
 
+@contextmanager
+def deaf_pages(port: int, auth: dict[str, str]) -> Iterator[None]:
+    """`DEAF` pages that stopped reading, for as long as the block lasts; the server closes each after half a minute."""
+    deaf = [deafen(port, auth) for _ in range(DEAF)]
+    try:
+        yield
+    finally:
+        for one in deaf:
+            one.close()
+
+
 async def crowd(url: str, auth: dict[str, str], ask: bool) -> Heard:
     """All pages for `WARM_S + SECONDS`."""
     heard = Heard()
@@ -160,7 +174,7 @@ class Bare(BaseApplication):  # type: ignore[misc]
         return app
 
 
-def publish(port: int, sensors: list[str], stopping: threading.Event) -> None:
+def publish(port: int, topics: list[str], stopping: threading.Event) -> None:
     """Every sensor once a second over MQTT."""
     client = paho.Client(paho.CallbackAPIVersion.VERSION2)
     client.connect("127.0.0.1", port)
@@ -168,10 +182,8 @@ def publish(port: int, sensors: list[str], stopping: threading.Event) -> None:
     count = 0
     while not stopping.wait(1):
         count += 1
-        for sensor in sensors:
-            client.publish(
-                f"fenghuo/x/{sensor}", orjson.dumps({"at": int(time.time() * 1000), "value": count % 90 / 10}), qos=1
-            )
+        for topic in topics:
+            client.publish(topic, orjson.dumps({"at": int(time.time() * 1000), "value": count % 90 / 10}), qos=1)
     client.disconnect()
 
 
@@ -197,13 +209,13 @@ def main() -> None:
             build_sites(session, SystemClock())
             build_stations(session, SystemClock())
         with database.reading() as session:
-            sensors = [sensor.id for sensor, _station in all_sensors(session)]
+            topics = [own_topic(station.site_id, sensor.id) for sensor, station in all_sensors(session)]
         database.close()
         served = Served(home, FENGHUO_CLIENTS=str(CLIENTS + 20))
         served.create_admin()
         served.start()
         stopping = threading.Event()
-        threading.Thread(target=publish, args=(served.mqtt_port, sensors, stopping), daemon=True).start()
+        threading.Thread(target=publish, args=(served.mqtt_port, topics, stopping), daemon=True).start()
         try:
             compare(served, Path(folder))
         finally:
@@ -229,16 +241,14 @@ def compare(served: Served, folder: Path) -> None:
             ours.append(each)
             delays.append(p95(heard.delays))
             theirs.append(measured(bare, f"http://127.0.0.1:{port}", {}, False)[1])
-        deaf = [deafen(served.port, auth) for _ in range(DEAF)]
-        for _ in range(ROUNDS):
-            heard, each = measured(web, served.url, auth, True)
+            with deaf_pages(served.port, auth):
+                heard, each = measured(web, served.url, auth, True)
             deaf_ours.append(each)
             deaf_delays.append(p95(heard.delays))
-        before = web.memory_info().rss
-        time.sleep(MEMORY_S)
-        grown = (web.memory_info().rss - before) / 1e6
-        for one in deaf:
-            one.close()
+        with deaf_pages(served.port, auth):
+            before = web.memory_info().rss
+            time.sleep(MEMORY_S)
+            grown = (web.memory_info().rss - before) / 1e6
     finally:
         peer.terminate()
         peer.wait(10)

@@ -20,7 +20,7 @@ from foundation.clock import SystemClock, epoch_ms
 from foundation.database import Database
 from foundation.migrations import upgrade
 from operations.ingest import Ingest
-from operations.mapping import Mapping
+from operations.mapping import Mapping, own_topic
 from operations.mqtt import RECEIVE_MAXIMUM, SESSION_EXPIRY_S, Subscriber
 from operations.readings import readings
 from operations.sensing import Sensing
@@ -127,7 +127,7 @@ def measure_http(folder: Path) -> None:
     )
 
 
-def fill(broker: Mosquitto, client_id: str, sensors: list[tuple[str, int]], start_ms: int) -> None:
+def fill(broker: Mosquitto, client_id: str, topics: list[str], start_ms: int) -> None:
     """Let the broker hold `MESSAGES` for the session of `client_id`."""
     waiting = _client(client_id)
     subscribed = threading.Event()
@@ -143,8 +143,9 @@ def fill(broker: Mosquitto, client_id: str, sensors: list[tuple[str, int]], star
     sender.connect("127.0.0.1", broker.port)
     sender.loop_start()
     for index in range(MESSAGES):
-        name, _key = sensors[index % len(sensors)]
-        sent = sender.publish(f"fenghuo/x/{name}", orjson.dumps({"at": start_ms + index, "value": index}), qos=1)
+        sent = sender.publish(
+            topics[index % len(topics)], orjson.dumps({"at": start_ms + index, "value": index}), qos=1
+        )
         if index % 1000 == 999:
             sent.wait_for_publish(30)
     sender.disconnect()
@@ -209,16 +210,16 @@ def measure_mqtt(folder: Path) -> None:
     """MQTT QoS 1 from a real Mosquitto beside a bare subscriber, in turn."""
     database = township(folder / "mqtt.db")
     with database.reading() as session:
-        sensors = [(sensor.id, sensor.key) for sensor, _station in all_sensors(session)]
+        topics = [own_topic(station.site_id, sensor.id) for sensor, station in all_sensors(session)]
     broker = Mosquitto(folder)
     broker.start()
     ours, theirs = [], []
     try:
         for number in range(ROUNDS):
             start = epoch_ms(SystemClock().now()) - 86_400_000 * 3 + number * MESSAGES
-            fill(broker, "ours", sensors, start)
+            fill(broker, "ours", topics, start)
             ours.append(through_ingest(broker, database))
-            fill(broker, "bare", sensors, start)
+            fill(broker, "bare", topics, start)
             theirs.append(thrown_away(broker))
     finally:
         broker.stop()

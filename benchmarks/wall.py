@@ -20,6 +20,7 @@ from playwright.sync_api import CDPSession, Page
 from benchmarks.feed import cpu, p95, worker_of
 from benchmarks.figure import tell
 from foundation.database import Database
+from operations.mapping import own_topic
 from operations.stations import all_sensors
 from tests.browser import chromium, playwright
 from tests.servers import free_port, wait_for_port
@@ -81,15 +82,15 @@ async ([ticks, every]) => {
 """
 
 
-def publish(port: int, sensors: list[str], stopping: threading.Event) -> None:
+def publish(port: int, topics: list[str], stopping: threading.Event) -> None:
     """Every sensor once a second, spread over the second as real ones are."""
     client = paho.Client(paho.CallbackAPIVersion.VERSION2)
     client.connect("127.0.0.1", port)
     client.loop_start()
     number = 0
-    while not stopping.wait(1 / len(sensors)):
+    while not stopping.wait(1 / len(topics)):
         content = orjson.dumps({"at": int(time.time() * 1000), "value": number % 97 / 10})
-        client.publish(f"fenghuo/x/{sensors[number % len(sensors)]}", content, qos=1)
+        client.publish(topics[number % len(topics)], content, qos=1)
         number += 1
     client.disconnect()
 
@@ -188,15 +189,15 @@ def main() -> None:
         build_township(home)
         database = Database(f"sqlite:///{home / 'fenghuo.db'}")
         with database.reading() as session:
-            sensors = [sensor.id for sensor, _station in all_sensors(session)]
+            topics = [own_topic(station.site_id, sensor.id) for sensor, station in all_sensors(session)]
         database.close()
         served = Served(home)
         served.create_admin()
         served.start()
         stopping = threading.Event()
-        threading.Thread(target=publish, args=(served.mqtt_port, sensors, stopping), daemon=True).start()
+        threading.Thread(target=publish, args=(served.mqtt_port, topics, stopping), daemon=True).start()
         try:
-            measure(served, len(sensors))
+            measure(served, len(topics))
         finally:
             stopping.set()
             served.stop()

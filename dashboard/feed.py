@@ -204,10 +204,12 @@ class Feed:
             self._wake.clear()
             try:
                 now = epoch_ms(self._clock.now())
-                if now < next_tick and journal.peek(self._database) == self._cursor:
+                news = journal.peek(self._database) != self._cursor
+                if now < next_tick and not news:
                     continue
                 with self._lock, self._database.reading() as session:
-                    self._tell_journal(session)
+                    if news:
+                        self._tell_journal(session)
                     if now >= next_tick:
                         self._tick(session)
                         next_tick = now // 1000 * 1000 + 1000

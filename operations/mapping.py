@@ -72,6 +72,11 @@ class Mapping:
         raise ProtocolError("topic_unknown")
 
 
+def own_topic(site: str, sensor: str) -> str:
+    """Where a sensor of `site` tells its readings in Fenghuo's own topic shape."""
+    return f"{OWN_PREFIX}/{site}/{sensor}"
+
+
 def load_mapping(home: Path) -> Mapping:
     """The table of this installation; an empty one when there is no file. UserError("bad_mapping") names what is wrong in it."""
     path = home / MAPPING_FILE

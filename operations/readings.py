@@ -1,9 +1,10 @@
 """Readings as they are kept: the raw rows, the newest of each sensor, and the minute and hour roll-ups."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
-from sqlalchemy import BigInteger, Column, Float, Integer, SmallInteger, Table, and_, or_, select
+from sqlalchemy import BigInteger, Column, Float, Integer, Select, SmallInteger, Table, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from foundation.database import Base
@@ -81,19 +82,31 @@ def since(session: Session, after: dict[int, int], limit: int) -> dict[int, list
     """
     if not after:
         return {}
-    spans = or_(*(and_(readings.c.sensor_key == key, readings.c.at > at) for key, at in after.items()))
-    query = (
-        select(readings.c.sensor_key, readings.c.at, readings.c.value, readings.c.quality)
-        .where(spans)
-        .order_by(readings.c.at.desc())
-        .limit(limit)
-    )
+    given = {"limit": limit}
+    for number, (key, at) in enumerate(after.items()):
+        given[f"key{number}"], given[f"at{number}"] = key, at
+    query = _since(len(after))
     found: dict[int, list[tuple[int, float, int]]] = {}
-    for key, at, value, quality in session.execute(query):
+    for key, at, value, quality in session.execute(query, given):
         found.setdefault(key, []).append((at, value, quality))
     for rows in found.values():
         rows.reverse()
     return found
+
+
+@lru_cache(maxsize=256)
+def _since(count: int) -> Select[tuple[int, int, float, int]]:
+    """The query of `since` for so many sensors: every second's tick asks it, and building it costs more than its rows."""
+    spans = (
+        and_(readings.c.sensor_key == bindparam(f"key{number}"), readings.c.at > bindparam(f"at{number}"))
+        for number in range(count)
+    )
+    return (
+        select(readings.c.sensor_key, readings.c.at, readings.c.value, readings.c.quality)
+        .where(or_(*spans))
+        .order_by(readings.c.at.desc())
+        .limit(bindparam("limit"))
+    )
 
 
 def series(

@@ -36,6 +36,7 @@ from foundation.migrations import upgrade
 from foundation.secrets import write_private
 from foundation.settings import Settings
 from operations.geography import MAP_FILE
+from operations.mapping import own_topic
 from operations.readings import newest_of_all
 from operations.sensing import Sensing
 from operations.stations import all_sensors
@@ -149,7 +150,7 @@ def _publish(
         for number, (sensor, site, period, decimals) in enumerate(sensors):
             if client.is_connected() and (second + number) % max(1, round(period)) == 0:
                 value = round(measured(sensor, at, moment, settings.zone), decimals + 1)
-                client.publish(f"fenghuo/{site}/{sensor}", orjson.dumps({"at": at, "value": value}), qos=1)
+                client.publish(own_topic(site, sensor), orjson.dumps({"at": at, "value": value}), qos=1)
         second += 1
     client.disconnect()
     client.loop_stop()
