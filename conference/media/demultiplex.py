@@ -120,9 +120,10 @@ class Demultiplexer:
                     counters.drop("srtp_unprotect")
                 else:
                     session.last_at = now
-                    session.receive(bytes(view[at : at + sizes[row]]), now)
-                    if session.asking:
-                        session.asking = False
+                    upstream = session.upstream
+                    upstream.receive(bytes(view[at : at + sizes[row]]), now)
+                    if upstream.asking:
+                        upstream.asking = False
                         self._asking.add(session)
             elif first < 4:
                 self._stun(bytes(view[at : at + size]), key, port.local(row), now)

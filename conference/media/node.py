@@ -1,4 +1,4 @@
-"""The media node's process: one UDP port, the rooms, and the connection to web that it dials itself (docs/room-protocol.md).
+"""The media node's process: one UDP port, the rooms, and what web commands (docs/room-protocol.md).
 
 The node closes its rooms, a room its sessions. Media flows on while web is away.
 """
@@ -6,33 +6,25 @@ The node closes its rooms, a room its sessions. Media flows on while web is away
 import asyncio
 import gc
 import logging
-import secrets
 import signal
 import socket
 import time
-from collections.abc import Callable, Coroutine
-from importlib import metadata
+from collections.abc import Callable
 from typing import Any
-
-import aiohttp
-import socketio
 
 from conference.media import dtls, negotiate, srtp
 from conference.media.demultiplex import Demultiplexer
 from conference.media.fanout import Fanout
+from conference.media.link import Handler, Link
 from conference.media.room import SESSIONS_MAX, WANT_HEIGHT_MAX, Room
 from conference.media.session import Session
 from conference.media.stats import Counters, cpu_seconds
 from conference.media.udp import UdpPort
-from foundation.errors import FenghuoError, NotFound, ProtocolError, UserError
+from foundation.errors import NotFound, ProtocolError, UserError
 from foundation.settings import Settings
 
-NAMESPACE = "/nodes"
 TICK_S = 0.1
 IDLE_TICK_S = 1.0
-LOAD_EVERY_S = 2.0
-DIAL_AGAIN_S = 0.25
-DIAL_AGAIN_MAX_S = 5.0
 CANCELS_MAX = 6
 NEWS_MAX = 2048
 ROOMS_MAX = 256
@@ -40,8 +32,6 @@ NAME_CHARACTERS_MAX = 64
 SOURCES = ("audio", "camera", "screen")
 
 log = logging.getLogger(__name__)
-
-Handler = Callable[[dict[str, Any]], Coroutine[Any, Any, dict[str, Any]]]
 
 
 def announced_addresses(media_host: str) -> list[str]:
@@ -195,7 +185,7 @@ class MediaNode:
             password=session.password,
             fingerprint=self._fingerprint,
             candidates=[(address, self.port) for address in self._addresses],
-            slots=session.slot_numbers(),
+            slots=session.downstream.slot_numbers(),
         )
         slots = [{"mid": s.mid, "slot": s.slot, "kind": s.kind} for s in offer.sections if s.slot]
         return {"sdp": answer, "slots": slots}
@@ -216,6 +206,7 @@ class MediaNode:
         video = request.get("video")
         if not isinstance(video, list) or len(video) > negotiate.VIDEO_SLOTS_MAX:
             raise ProtocolError("bad_request", reason="video is not a short list")
+        slots = session.downstream.slots
         wants = {}
         for entry in video:
             if not isinstance(entry, dict) or entry.get("kind") not in ("camera", "screen"):
@@ -225,7 +216,7 @@ class MediaNode:
                 raise ProtocolError("bad_request", reason="height")
             slot = _name(entry, "slot")
             # Slots that this session has not are ignored: a page may know more of them than it offered.
-            if slot in session.slots and session.slots[slot].kind == "video":
+            if slot in slots and slots[slot].kind == "video":
                 wants[slot] = (_name(entry, "participant"), str(entry["kind"]), int(height))
         room.want(session, wants)
         return {}
@@ -234,7 +225,7 @@ class MediaNode:
         """`room.grants`: what this session may publish from now on."""
         _, session = self._find(request)
         self._fanout.flush(self._clock())
-        session.grant(_sources(request.get("publish")))
+        session.sources.grant(_sources(request.get("publish")))
         return {}
 
     async def leave(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -281,88 +272,6 @@ def _sources(value: object) -> list[str]:
     if not isinstance(value, list) or len(value) > len(SOURCES) or any(source not in SOURCES for source in value):
         raise ProtocolError("bad_request", reason="publish")
     return [str(source) for source in value]
-
-
-def guarded(handler: Handler) -> Callable[[object], Coroutine[Any, Any, dict[str, Any]]]:
-    """A command as Socket.IO calls it: every answer is an object, errors are `{"error": {"code", "message"}}`."""
-
-    async def handle(request: object = None) -> dict[str, Any]:
-        try:
-            if not isinstance(request, dict):
-                raise ProtocolError("bad_request", reason="not an object")
-            return await handler(request)
-        except FenghuoError as error:
-            message = str(error.detail.get("reason", error.code))
-            return {"error": {"code": error.code, "message": message}}
-
-    return handle
-
-
-class Link:
-    """The connection to web: dialled until `ending` is set, commands in, news and load out."""
-
-    def __init__(self, node: MediaNode, web_url: str, token: str, node_id: str) -> None:
-        self._node = node
-        self._web_url = web_url
-        self.ending = False
-        self._auth = {"token": token, "kind": "media", "node": node_id, "version": _version()}
-
-    async def run(self) -> None:
-        """Stay connected until cancelled; a lost web is dialled again after 0.25 s, doubling up to 5 s."""
-        # One HTTP session for all attempts: Socket.IO's client leaves its own open after each one that fails.
-        async with aiohttp.ClientSession() as http:
-            pause = DIAL_AGAIN_S
-            while not self.ending:
-                if await self._dial(http, pause):
-                    pause = DIAL_AGAIN_S
-                await asyncio.sleep(pause * (0.75 + 0.5 * secrets.randbelow(1000) / 1000))
-                pause = min(pause * 2, DIAL_AGAIN_MAX_S)
-
-    async def _dial(self, http: aiohttp.ClientSession, pause: float) -> bool:
-        """One connection from beginning to end; returns whether it came about."""
-        client = socketio.AsyncClient(reconnection=False, handle_sigint=False, http_session=http)
-        for event, handler in self._node.commands().items():
-            client.on(event, guarded(handler), namespace=NAMESPACE)
-        try:
-            await client.connect(
-                self._web_url, auth=self._auth, namespaces=[NAMESPACE], transports=["websocket"], wait_timeout=5
-            )
-            log.info("connected to web")
-            await self._serve(client)
-            log.warning("web is away; media goes on")
-            return True
-        except (socketio.exceptions.SocketIOError, aiohttp.ClientError, OSError, TimeoutError) as error:
-            log.info("web does not answer", extra={"reason": str(error)[:200], "again_in_s": pause})
-            return False
-        finally:
-            await client.shutdown()
-
-    async def _serve(self, client: Any) -> None:
-        self._node.announce()
-        senders = [asyncio.create_task(self._send_news(client)), asyncio.create_task(self._send_load(client))]
-        try:
-            await client.wait()
-        finally:
-            for sender in senders:
-                sender.cancel()
-            await asyncio.gather(*senders, return_exceptions=True)
-
-    async def _send_news(self, client: Any) -> None:
-        while True:
-            event, payload = await self._node.news.get()
-            await client.emit(event, payload, namespace=NAMESPACE)
-
-    async def _send_load(self, client: Any) -> None:
-        while True:
-            await client.emit("load", self._node.load(), namespace=NAMESPACE)
-            await asyncio.sleep(LOAD_EVERY_S)
-
-
-def _version() -> str:
-    try:
-        return metadata.version("fenghuo")
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 async def _serve_until_told(settings: Settings, token: str, web_url: str, node_id: str) -> None:

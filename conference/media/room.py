@@ -5,7 +5,7 @@ from typing import Any
 
 from conference.media.ingress import Stream
 from conference.media.selector import Layer, Speaking, Want, allocate, heard_by, loudest
-from conference.media.session import CLOSED_AFTER_S, DEFAULT_BITRATES_BPS, DEFAULT_HEIGHTS, LOST_AFTER_S, Session
+from conference.media.session import CLOSED_AFTER_S, LOST_AFTER_S, Session
 from conference.media.slots import Slot
 
 SESSIONS_MAX = 64
@@ -16,6 +16,9 @@ SPEAKERS_EVERY_S = 0.2
 PICTURES_EVERY_S = 0.5
 REPORT_EVERY_S = 1.0
 WANT_HEIGHT_MAX = 4320
+DEFAULT_HEIGHTS = {"q": 180, "h": 360, "f": 720}
+DEFAULT_BITRATES_BPS = {"q": 150_000, "h": 500_000, "f": 1_500_000}
+"""What a layer is taken for until its first key frame and its first measured second have come."""
 
 Notify = Callable[[str, dict[str, Any]], None]
 """`notify(event, payload)`: what web is told (docs/room-protocol.md)."""
@@ -88,7 +91,7 @@ class Room:
 
     def want(self, session: Session, wants: dict[str, tuple[str, str, int]]) -> None:
         """Which picture each video slot should show: slot to (participant, kind, height in device pixels)."""
-        session.wants = wants
+        session.downstream.wants = wants
         self._pictures_at = 0.0
 
     # What goes by time
@@ -110,7 +113,7 @@ class Room:
             self._report_at = now
         for session in self.sessions.values():
             if session.connected:
-                session.ask_key_frames(now)
+                session.upstream.ask_key_frames(now)
                 if reporting:
                     session.report(now)
                 self._tell_slots(session)
@@ -130,7 +133,7 @@ class Room:
     def _choose_speakers(self, now: float) -> None:
         microphones: dict[str, Stream] = {}
         for participant, session in self._by_participant.items():
-            stream = session.microphone()
+            stream = session.sources.microphone()
             if stream is not None and stream.started and session.state == "connected":
                 microphones[participant] = stream
         levels = {participant: stream.heard_level(now) for participant, stream in microphones.items()}
@@ -144,7 +147,7 @@ class Room:
             self._notify("speakers", {"room": self.name, "participants": audible})
 
     def _choose_sounds(self, session: Session, microphones: dict[str, Stream]) -> None:
-        slots = [slot for slot in session.slots.values() if slot.kind == "audio"]
+        slots = [slot for slot in session.downstream.slots.values() if slot.kind == "audio"]
         present = [(slot.pending or slot.stream) for slot in slots]
         names = [stream.participant if stream is not None else None for stream in present]
         for slot, name in zip(slots, heard_by(session.participant, self._speaking.order, names), strict=True):
@@ -153,12 +156,12 @@ class Room:
     def _choose_pictures(self, session: Session, now: float) -> None:
         wants = []
         found: dict[str, dict[str, Stream]] = {}
-        for slot in session.slots.values():
+        for slot in session.downstream.slots.values():
             if slot.kind != "video":
                 continue
-            wish = session.wants.get(slot.name)
+            wish = session.downstream.wants.get(slot.name)
             owner = self._by_participant.get(wish[0]) if wish else None
-            streams = owner.layers(wish[1], slot.codec, now) if owner and wish else []
+            streams = owner.sources.layers(wish[1], slot.codec, now) if owner and wish else []
             if not streams or wish is None:
                 self._idle(slot, owner, wish)
                 continue
@@ -172,15 +175,15 @@ class Room:
                 for stream in streams
             )
             wants.append(Want(slot.name, layers, wish[2], wish[1] == "screen"))
-        for name, rid in allocate(wants, session.downlink.budget_bps).items():
-            self._show(session.slots[name], found[name][rid] if rid is not None else None)
+        for name, rid in allocate(wants, session.downstream.link.budget_bps).items():
+            self._show(session.downstream.slots[name], found[name][rid] if rid is not None else None)
 
     def _idle(self, slot: Slot, owner: Session | None, wish: tuple[str, str, int] | None) -> None:
         """Nothing arrives for this slot: keep the last picture of the wanted source, go dark otherwise."""
         stream = slot.stream
         if stream is not None and owner is not None and wish is not None:
             same = (stream.participant, stream.kind) == wish[:2]
-            if same and stream in owner.all_streams() and stream.granted:
+            if same and owner.sources.holds(stream) and stream.granted:
                 return
         self._show(slot, None)
 
@@ -195,7 +198,7 @@ class Room:
 
     def _tell_slots(self, session: Session) -> None:
         changed = []
-        for slot in session.slots.values():
+        for slot in session.downstream.slots.values():
             stream = slot.stream
             shown = (stream.participant, stream.kind) if stream is not None else (None, slot.kind)
             if session.announced.get(slot.name, (None, slot.kind)) != shown:

@@ -10,7 +10,8 @@ from typing import Any
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 
-from conference.media.node import MediaNode, guarded
+from conference.media.link import guarded
+from conference.media.node import MediaNode
 from foundation.settings import Settings
 
 REGRESSIONS = Path(__file__).parents[1] / "data" / "regressions" / "media"
@@ -132,7 +133,7 @@ def test_a_source_without_grant_is_dropped_and_comes_back_when_granted() -> None
             dropped = node.counters.dropped.get("not_granted", 0)
             await until(lambda: node.counters.dropped.get("not_granted", 0) > dropped + 20)
             session = node.rooms["r"].sessions["s-second"]
-            assert all(slot.stream is None for slot in session.slots.values())
+            assert all(slot.stream is None for slot in session.downstream.slots.values())
             # What still goes out is the other one's sound and picture to `first`, nothing of `first`.
             assert all(s.stream is None or s.stream.participant == "second" for s in first_slots(node))
             assert node.counters.packets_out >= sent
@@ -143,7 +144,7 @@ def test_a_source_without_grant_is_dropped_and_comes_back_when_granted() -> None
             await until(lambda: first.frames["video"] > 3)
 
     def first_slots(node: MediaNode) -> list[Any]:
-        return list(node.rooms["r"].sessions["s-first"].slots.values())
+        return list(node.rooms["r"].sessions["s-first"].downstream.slots.values())
 
     run(scenario)
 
@@ -179,12 +180,14 @@ def test_garbage_from_a_participants_own_address_hurts_nobody() -> None:
             for path in sorted(REGRESSIONS.iterdir()):
                 data = path.read_bytes()
                 # Decrypted, as if the participant itself had sent it; and encrypted badly.
-                session.receive(data, now)
+                session.upstream.receive(data, now)
                 session.receive_rtcp(data, now)
                 session.feed_dtls(data)
             for number in range(100):
-                session.receive(bytes([0x80, 96, 0, number]) + bytes(4) + number.to_bytes(4, "big") + b"payload", now)
-            assert len(session.all_streams()) <= 16
+                session.upstream.receive(
+                    bytes([0x80, 96, 0, number]) + bytes(4) + number.to_bytes(4, "big") + b"payload", now
+                )
+            assert len(session.sources.streams) <= 16
             seen = second.frames["video"]
             await until(lambda: second.frames["video"] > seen + 5)
 
@@ -269,7 +272,7 @@ def test_what_is_lost_on_either_way_is_asked_for_and_sent_again() -> None:
         async with two_guests() as (node, _, _first, second):
             await until(lambda: second.frames["video"] > 3)
             session = node.rooms["r"].sessions["s-first"]
-            take = session.receive
+            take = session.upstream.receive
             lost_up = []
 
             def lossy(data: bytes, now: float) -> None:
@@ -279,7 +282,7 @@ def test_what_is_lost_on_either_way_is_asked_for_and_sent_again() -> None:
                     return
                 take(data, now)
 
-            session.receive = lossy  # type: ignore[method-assign]
+            session.upstream.receive = lossy  # type: ignore[method-assign]
             ice = second.connection.getTransceivers()[0].receiver.transport.transport
             receive = ice._recv
             lost_down = []
@@ -292,8 +295,8 @@ def test_what_is_lost_on_either_way_is_asked_for_and_sent_again() -> None:
                 return data
 
             ice._recv = lossy_down
-            slot = node.rooms["r"].sessions["s-second"].slots["v0"]
-            stream = session.sources["camera"][""]
+            slot = node.rooms["r"].sessions["s-second"].downstream.slots["v0"]
+            stream = session.sources.by_kind["camera"][""]
             await until(lambda: len(lost_up) > 5 and len(lost_down) > 5)
             await until(lambda: slot.rtx_sent >= 5)
             await until(lambda: not stream.missing)

@@ -1,0 +1,186 @@
+"""Downstream: what one participant receives: the slots, the budget they share, and answers to what the receiver asks for again."""
+
+import secrets
+import time
+
+from conference.media import rtcp
+from conference.media.bandwidth import Downlink
+from conference.media.fanout import Fanout
+from conference.media.ingress import Stream
+from conference.media.negotiate import ABS_SEND_TIME, Offer, SlotNumbers
+from conference.media.slots import Slot, Target
+from conference.media.srtp import Direction
+from conference.media.stats import Counters
+
+RTX_PER_SECOND_MAX = 1500
+ROUND_TRIP_START_S = 0.1
+ROUND_TRIP_MAX_S = 10.0
+"""A longer one is a report that answers a sender report of another life."""
+
+
+class Downstream:
+    """The sending side of one session. `wants`: slot to (participant, kind, height in device pixels); the room fills it and chooses by it."""
+
+    def __init__(self, offer: Offer, *, subscribe: bool, fanout: Fanout, counters: Counters) -> None:
+        self.link = Downlink()
+        self.round_trip_s = ROUND_TRIP_START_S
+        self.wants: dict[str, tuple[str, str, int]] = {}
+        self.slots: dict[str, Slot] = {}
+        self._offer = offer
+        self._fanout = fanout
+        self._counters = counters
+        self._target = Target()
+        self._by_ssrc: dict[int, Slot] = {}
+        self._rtx_left = RTX_PER_SECOND_MAX
+        self._sending_bps = 0
+        if subscribe:
+            self._make_slots()
+
+    def _make_slots(self) -> None:
+        used: set[int] = set()
+
+        def fresh() -> int:
+            while (ssrc := secrets.randbits(32)) in used or not ssrc:
+                continue
+            used.add(ssrc)
+            return ssrc
+
+        for section in self._offer.sections:
+            if not section.slot or section.codec is None:
+                continue
+            slot = Slot(
+                section.slot,
+                section.kind,
+                section.mid,
+                ssrc=fresh(),
+                rtx_ssrc=fresh() if section.rtx else 0,
+                payload_type=section.codec.payload_type,
+                rtx_payload_type=section.rtx.payload_type if section.rtx else 0,
+                clock_rate=section.codec.clock_rate,
+                extension_id=section.extensions.get(ABS_SEND_TIME, 0),
+                start=secrets.randbits(31),
+                target=self._target,
+            )
+            slot.codec = section.codec.name
+            self.slots[slot.name] = slot
+            self._by_ssrc[slot.ssrc] = slot
+
+    def slot_numbers(self) -> dict[str, SlotNumbers]:
+        """What the answer says about the slots; a session that may not subscribe has slots that stay dark."""
+        numbers = {name: SlotNumbers(slot.ssrc, slot.rtx_ssrc) for name, slot in self.slots.items()}
+        for section in self._offer.sections:
+            if section.slot and section.slot not in numbers:
+                numbers[section.slot] = SlotNumbers(secrets.randbits(32) | 1, 0)
+        return numbers
+
+    # Where it goes
+
+    def aim(self, name: int, control: int) -> None:
+        """Packets go to this address from now on (`UdpPort.aim`)."""
+        self._target.name, self._target.control = name, control
+        for slot in self.slots.values():
+            if slot.stream is not None:
+                slot.stream.fan = None
+
+    def unlock(self, direction: Direction) -> None:
+        """The keys are there: from now on slots may be attached."""
+        self._target.direction, self._target.handle = direction, direction.handle
+
+    # What the receiver says
+
+    def take_feedback(self, feedback: rtcp.Feedback, now: float) -> None:
+        """Take the reports, NACKs, key-frame requests and the REMB of one compound packet."""
+        self._reports(feedback.blocks, now)
+        for ssrc, numbers in feedback.nacks:
+            slot = self._by_ssrc.get(ssrc)
+            if slot is not None:
+                self._send_again(slot, numbers, now)
+        for ssrc in feedback.key_frames:
+            slot = self._by_ssrc.get(ssrc)
+            if slot is not None and slot.stream is not None:
+                slot.stream.key_wanted = True
+        if feedback.estimate:
+            self.link.estimate(feedback.estimate, self._sending_bps, now)
+
+    def _reports(self, blocks: list[rtcp.ReportBlock], now: float) -> None:
+        worst = 0.0
+        for block in blocks:
+            slot = self._by_ssrc.get(block.ssrc)
+            if slot is None:
+                continue
+            slot.loss, slot.jitter, slot.lost = block.fraction / 256, block.jitter, block.lost
+            if slot.kind == "video" and slot.stream is not None:
+                worst = max(worst, slot.loss)
+            trip = rtcp.round_trip_s(block, time.time())
+            if trip is not None and trip < ROUND_TRIP_MAX_S:
+                self.link.round_trip(trip)
+                self.round_trip_s = 0.8 * self.round_trip_s + 0.2 * trip
+        if blocks:
+            self.link.lose(worst, self._sending_bps, now)
+
+    def _send_again(self, slot: Slot, numbers: list[int], now: float) -> None:
+        if not slot.rtx_ssrc or self._target.direction is None:
+            return
+        for number in numbers:
+            if self._rtx_left <= 0:
+                self._counters.drop("rtx_limited")
+                return
+            packet = slot.find(number, now)
+            if packet is None:
+                self._counters.drop("rtx_gone")
+                continue
+            self._rtx_left -= 1
+            self._fanout.retransmit(slot, packet, number, now)
+
+    # What the receiver is told
+
+    def report(self, now: float) -> bytes:
+        """Once a second: the sender reports of the slots, as a compound to be sent; the budget grows with time."""
+        self._rtx_left = RTX_PER_SECOND_MAX
+        ntp = rtcp.ntp_time(time.time())
+        message = b""
+        sending = 0
+        for slot in self.slots.values():
+            stream = slot.stream
+            if stream is None:
+                continue
+            sending += stream.bitrate
+            timestamp = _timestamp_now(stream, now)
+            if timestamp is not None:
+                packets, octets = slot.sent()
+                message += rtcp.sender_report(
+                    slot.ssrc, ntp, timestamp + slot.timestamp_delta & 0xFFFFFFFF, packets, octets
+                )
+                message += rtcp.source_description(slot.ssrc, f"fenghuo-{slot.name}")
+        self._sending_bps = sending
+        self.link.tick(sending, now)
+        return message
+
+    def close(self) -> None:
+        """All slots go dark."""
+        self._target.direction = None
+        for slot in self.slots.values():
+            slot.detach()
+            slot.wait_for(None)
+
+    def describe(self) -> list[dict[str, object]]:
+        """Figures of every slot for `node.stats`."""
+        return [
+            {
+                "slot": slot.name,
+                "participant": slot.stream.participant if slot.stream else None,
+                "rid": slot.stream.rid if slot.stream else None,
+                "loss": round(slot.loss, 3),
+                "rtx": slot.rtx_sent,
+            }
+            for slot in self.slots.values()
+        ]
+
+
+def _timestamp_now(stream: Stream, now: float) -> int | None:
+    """The publisher's RTP time at this moment, from its last sender report, so that sound and picture agree."""
+    if stream.report_ntp:
+        return stream.report_timestamp + int((now - stream.report_at) * stream.clock_rate)
+    if stream.started:
+        return stream.last_timestamp + int((now - stream.last_arrival) * stream.clock_rate)
+    return None

@@ -1,0 +1,120 @@
+"""The connection to web that the node dials itself (docs/room-protocol.md): commands in, news and load out; dialled again for ever."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine
+from importlib import metadata
+from typing import Any, Protocol
+
+import aiohttp
+import socketio
+
+from foundation.errors import FenghuoError, ProtocolError
+
+NAMESPACE = "/nodes"
+LOAD_EVERY_S = 2.0
+DIAL_AGAIN_S = 0.25
+DIAL_AGAIN_MAX_S = 5.0
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[dict[str, Any]], Coroutine[Any, Any, dict[str, Any]]]
+
+
+class Commanded(Protocol):
+    """What web commands over this connection (conference.media.node)."""
+
+    news: asyncio.Queue[tuple[str, dict[str, Any]]]
+    """What web is to be told: event and payload."""
+
+    def commands(self) -> dict[str, Handler]:
+        """Event name to handler."""
+
+    def announce(self) -> None:
+        """Web is (again) there."""
+
+    def load(self) -> dict[str, Any]:
+        """The `load` event."""
+
+
+def guarded(handler: Handler) -> Callable[[object], Coroutine[Any, Any, dict[str, Any]]]:
+    """A command as Socket.IO calls it: every answer is an object, errors are `{"error": {"code", "message"}}`."""
+
+    async def handle(request: object = None) -> dict[str, Any]:
+        try:
+            if not isinstance(request, dict):
+                raise ProtocolError("bad_request", reason="not an object")
+            return await handler(request)
+        except FenghuoError as error:
+            message = str(error.detail.get("reason", error.code))
+            return {"error": {"code": error.code, "message": message}}
+
+    return handle
+
+
+class Link:
+    """The connection to web: dialled until `ending` is set, commands in, news and load out."""
+
+    def __init__(self, node: Commanded, web_url: str, token: str, node_id: str) -> None:
+        self._node = node
+        self._web_url = web_url
+        self.ending = False
+        self._auth = {"token": token, "kind": "media", "node": node_id, "version": _version()}
+
+    async def run(self) -> None:
+        """Stay connected until cancelled; a lost web is dialled again after 0.25 s, doubling up to 5 s."""
+        # One HTTP session for all attempts: Socket.IO's client leaves its own open after each one that fails.
+        async with aiohttp.ClientSession() as http:
+            pause = DIAL_AGAIN_S
+            while not self.ending:
+                if await self._dial(http, pause):
+                    pause = DIAL_AGAIN_S
+                await asyncio.sleep(pause * (0.75 + 0.5 * secrets.randbelow(1000) / 1000))
+                pause = min(pause * 2, DIAL_AGAIN_MAX_S)
+
+    async def _dial(self, http: aiohttp.ClientSession, pause: float) -> bool:
+        """One connection from beginning to end; returns whether it came about."""
+        client = socketio.AsyncClient(reconnection=False, handle_sigint=False, http_session=http)
+        for event, handler in self._node.commands().items():
+            client.on(event, guarded(handler), namespace=NAMESPACE)
+        try:
+            await client.connect(
+                self._web_url, auth=self._auth, namespaces=[NAMESPACE], transports=["websocket"], wait_timeout=5
+            )
+            log.info("connected to web")
+            await self._serve(client)
+            log.warning("web is away; media goes on")
+            return True
+        except (socketio.exceptions.SocketIOError, aiohttp.ClientError, OSError, TimeoutError) as error:
+            log.info("web does not answer", extra={"reason": str(error)[:200], "again_in_s": pause})
+            return False
+        finally:
+            await client.shutdown()
+
+    async def _serve(self, client: Any) -> None:
+        self._node.announce()
+        senders = [asyncio.create_task(self._send_news(client)), asyncio.create_task(self._send_load(client))]
+        try:
+            await client.wait()
+        finally:
+            for sender in senders:
+                sender.cancel()
+            await asyncio.gather(*senders, return_exceptions=True)
+
+    async def _send_news(self, client: Any) -> None:
+        while True:
+            event, payload = await self._node.news.get()
+            await client.emit(event, payload, namespace=NAMESPACE)
+
+    async def _send_load(self, client: Any) -> None:
+        while True:
+            await client.emit("load", self._node.load(), namespace=NAMESPACE)
+            await asyncio.sleep(LOAD_EVERY_S)
+
+
+def _version() -> str:
+    try:
+        return metadata.version("fenghuo")
+    except metadata.PackageNotFoundError:
+        return "unknown"

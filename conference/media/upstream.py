@@ -1,0 +1,200 @@
+"""Upstream: what one participant sends: each packet's way into the cache and the fan-out, and what the node tells the publisher of it.
+
+Hot path in `receive`: no logging, no awaits.
+"""
+
+import secrets
+from collections.abc import Callable
+
+from conference.media import rtcp
+from conference.media.bandwidth import Uplink
+from conference.media.fanout import Fanout
+from conference.media.ingress import NACK_RETRY_S, Stream
+from conference.media.negotiate import ABS_SEND_TIME, AUDIO_LEVEL, Offer
+from conference.media.sources import Sources
+from conference.media.stats import Counters
+from conference.media.wire import RTP_HEADER, RTP_HEADER_BYTES, Packet, extension, payload_bounds, rtx_original
+
+KEY_FRAME_EVERY_S = 0.4
+"""One PLI for each source of a publisher in this time: a request on one simulcast layer makes libvpx send key frames on all."""
+
+
+class Upstream:
+    """The receiving side of one session. `send_rtcp` encrypts and sends a compound packet to the publisher; `sources` owns the streams."""
+
+    def __init__(
+        self, offer: Offer, sources: Sources, *, fanout: Fanout, counters: Counters, send_rtcp: Callable[[bytes], None]
+    ) -> None:
+        self.link = Uplink()
+        self.asking = False
+        """Set when a packet is found missing; whoever calls `ask_again` takes it back."""
+        self._sources = sources
+        self._streams = sources.streams
+        self._rtx = sources.rtx
+        self._fanout = fanout
+        self._counters = counters
+        self._send_rtcp = send_rtcp
+        self._ssrc = secrets.randbits(31) + 1
+        self._key_asked: dict[str, float] = {}
+        self._sampled_at = 0.0
+        self._abs_send_time = _extension_id(offer, ABS_SEND_TIME)
+        self._audio_level = _extension_id(offer, AUDIO_LEVEL)
+
+    # Packets in
+
+    def receive(self, data: bytes, now: float) -> None:
+        """Take one decrypted RTP packet (hot path)."""
+        if len(data) < RTP_HEADER_BYTES:
+            self._counters.drop("rtp_malformed")
+            return
+        _, kind, seq, timestamp, ssrc = RTP_HEADER.unpack_from(data)
+        offset, end = payload_bounds(data)
+        if offset < 0:
+            self._counters.drop("rtp_malformed")
+            return
+        link = self.link
+        link.octets += len(data)
+        if now != self._sampled_at and self._abs_send_time:
+            self._sampled_at = now
+            value = extension(data, self._abs_send_time)
+            if value is not None and len(value) == 3:
+                link.sample(value[0] << 16 | value[1] << 8 | value[2], now)
+        stream = self._streams.get(ssrc)
+        if stream is None:
+            stream = self._rtx.get(ssrc)
+            if stream is None:
+                if not self._sources.discover(data, kind, ssrc):
+                    self._counters.drop("unknown_ssrc")
+                    return
+                self.receive(data, now)
+                return
+            seq = rtx_original(data, offset, end)
+            if seq < 0:
+                return  # Padding that probes for bandwidth; nothing is lost with it.
+            offset += 2
+            if not stream.started:
+                return
+        if not stream.granted:
+            self._counters.drop("not_granted")
+            return
+        packet = Packet(data, offset, end, kind >> 7, seq, timestamp, now)
+        read = stream.read
+        if read is not None:
+            read(packet)
+        elif self._audio_level:
+            value = extension(data, self._audio_level)
+            if value:
+                stream.hear(value[0] & 0x7F)
+        if seq == stream.expected and not stream.waiting:
+            # Nearly every packet: the next one, and no slot waits for it.
+            packet.ext = stream.highest + 1
+            if packet.key:
+                stream.key_wanted = False
+            stream.take(packet)
+            if stream.sinks:
+                self._fanout.add(stream, packet)
+        else:
+            self._place(stream, packet, now)
+
+    def _place(self, stream: Stream, packet: Packet, now: float) -> None:
+        """A packet that is not simply the next one, or one for which a slot waits."""
+        place = stream.place(packet)
+        if place == "jump":
+            self._counters.drop("jumps")
+            self._begin_anew(stream)
+            place = stream.place(packet)
+        if place == "next":
+            if stream.waiting and (packet.key or stream.kind == "audio"):
+                self._fanout.flush(now)
+                for slot in list(stream.waiting):
+                    slot.attach(stream, packet)
+            if packet.key:
+                stream.key_wanted = False
+            stream.take_after_gap(packet)
+            if stream.missing:
+                self.asking = True
+            if stream.sinks:
+                self._fanout.add(stream, packet)
+        elif place == "late":
+            stream.take_late(packet)
+            if stream.sinks:
+                self._fanout.late(stream, packet, now)
+        else:
+            # Chromium sends RTX copies of old packets as bandwidth probes: those end here.
+            self._counters.drop(place)
+
+    def _begin_anew(self, stream: Stream) -> None:
+        self._fanout.flush(stream.last_arrival)
+        for slot in list(stream.sinks):
+            slot.detach()
+            slot.wait_for(stream)
+        stream.reset()
+
+    def take_reports(self, senders: list[tuple[int, int, int]], now: float) -> None:
+        """Note the publisher's sender reports: (SSRC, 64-bit NTP time, RTP timestamp) of each."""
+        for ssrc, ntp, timestamp in senders:
+            stream = self._streams.get(ssrc)
+            if stream is not None:
+                stream.report_ntp, stream.report_timestamp, stream.report_at = ntp, timestamp, now
+
+    # Feedback to the publisher
+
+    def ask_again(self, now: float, round_trip_s: float) -> bool:
+        """Send the NACKs that are due; returns whether anything is still missing."""
+        left = False
+        retry_s = max(NACK_RETRY_S, 1.2 * round_trip_s)
+        for stream in self._streams.values():
+            if stream.missing:
+                numbers = stream.due(now, retry_s)
+                if numbers:
+                    self._send_rtcp(rtcp.nack(self._ssrc, stream.ssrc, numbers))
+                left = left or bool(stream.missing)
+        return left
+
+    def ask_key_frames(self, now: float) -> None:
+        """Ask for the key frames that slots wait for, throttled by source, again and again until they come."""
+        for kind, layers in self._sources.by_kind.items():
+            if kind == "audio":
+                continue
+            wanted = [s for s in layers.values() if (s.waiting or (s.key_wanted and s.sinks)) and s.granted]
+            if wanted and now - self._key_asked.get(kind, -1.0) >= KEY_FRAME_EVERY_S:
+                self._key_asked[kind] = now
+                for stream in wanted:
+                    self._send_rtcp(rtcp.picture_loss(self._ssrc, stream.ssrc))
+
+    def report(self, now: float) -> bytes:
+        """Once a second: rates measured; the receiver report and the REMB for the publisher, as a compound to be sent."""
+        blocks = []
+        for stream in self._streams.values():
+            stream.measure(now)
+            if stream.started:
+                fraction, lost, highest, jitter = stream.report()
+                last = stream.report_ntp >> 16 & 0xFFFFFFFF
+                delay = int((now - stream.report_at) * 65536) & 0xFFFFFFFF if last else 0
+                blocks.append(rtcp.ReportBlock(stream.ssrc, fraction, lost, highest, jitter, last, delay))
+        message = rtcp.receiver_report(self._ssrc, blocks)
+        video = [stream.ssrc for stream in self._streams.values() if stream.kind != "audio"]
+        if video:
+            message += rtcp.remb(self._ssrc, self.link.estimate_bps, video)
+        self.link.grow(1.0)
+        return message
+
+    def describe(self) -> list[dict[str, object]]:
+        """Figures of every stream for `node.stats`."""
+        return [
+            {
+                "kind": stream.kind,
+                "rid": stream.rid,
+                "height": stream.height,
+                "bitrate_bps": stream.bitrate,
+                "packets": stream.packets,
+                "unrecovered": stream.unrecovered,
+                "jitter_ms": round(stream.jitter * 1000 / stream.clock_rate, 1),
+            }
+            for stream in self._streams.values()
+        ]
+
+
+def _extension_id(offer: Offer, uri: str) -> int:
+    """The id that the offer gives to a header extension; 0 when it has it not."""
+    return next((section.extensions[uri] for section in offer.sections if uri in section.extensions), 0)
