@@ -116,7 +116,8 @@ class Feed:
         """End after the message in hand."""
         self._stopping.set()
         self._wake.set()
-        self._thread.join(timeout=5)
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
 
     # --- what a page asks
 

@@ -6,6 +6,7 @@ Who closes whom: `Subscriber.close()` disconnects; the broker keeps what was not
 import logging
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -25,14 +26,39 @@ RECONNECT_MAX_S = 10
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class BrokerAddress:
+    """Where a broker listens and who we are to it."""
+
+    host: str
+    port: int
+    tls: bool = False
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    @classmethod
+    def of(cls, url: str) -> "BrokerAddress":
+        """What `mqtt://user:password@host:port` (or `mqtts://`) says; UserError("bad_mqtt_url") for anything else."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+            raise UserError("bad_mqtt_url")
+        tls = parts.scheme == "mqtts"
+        port = parts.port or (8883 if tls else 1883)
+        return cls(parts.hostname, port, tls, unquote(parts.username or ""), unquote(parts.password or ""))
+
+    def prepare(self, client: paho.Client) -> None:
+        """Give a client its account and TLS."""
+        if self.user:
+            client.username_pw_set(self.user, self.password)
+        if self.tls:
+            client.tls_set_context(ssl.create_default_context())
+
+
 class Subscriber:
     """One subscription to an outside broker, for as long as the process lives."""
 
     def __init__(self, url: str, client_id: str, topics: list[str], ingest: Ingest) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-            raise UserError("bad_mqtt_url")
-        self._address = (parts.hostname, parts.port or (8883 if parts.scheme == "mqtts" else 1883))
+        self._address = BrokerAddress.of(url)
         self._topics = topics
         self._ingest = ingest
         # Acknowledged by hand, after the commit; otherwise a killed worker loses what it had read.
@@ -44,10 +70,7 @@ class Subscriber:
             reconnect_on_failure=True,
         )
         self._client.reconnect_delay_set(1, RECONNECT_MAX_S)
-        if parts.username:
-            self._client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
-        if parts.scheme == "mqtts":
-            self._client.tls_set_context(ssl.create_default_context())
+        self._address.prepare(self._client)
         self._client.on_connect = self._connected
         self._client.on_disconnect = self._disconnected
         self._client.on_message = self._message
@@ -58,7 +81,9 @@ class Subscriber:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
         properties.SessionExpiryInterval = SESSION_EXPIRY_S
-        self._client.connect_async(*self._address, keepalive=KEEP_ALIVE_S, clean_start=False, properties=properties)
+        self._client.connect_async(
+            self._address.host, self._address.port, keepalive=KEEP_ALIVE_S, clean_start=False, properties=properties
+        )
         self._client.loop_start()
 
     def close(self) -> None:
@@ -72,7 +97,7 @@ class Subscriber:
             return
         self.connected = True
         client.subscribe([(topic, paho.SubscribeOptions(qos=1)) for topic in self._topics])
-        logger.info("connected to the MQTT broker", extra={"host": self._address[0]})
+        logger.info("connected to the MQTT broker", extra={"host": self._address.host})
 
     def _disconnected(self, _client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if self.connected:

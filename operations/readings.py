@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import BigInteger, Column, Float, Integer, Select, SmallInteger, Table, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
@@ -95,7 +95,7 @@ def since(session: Session, after: dict[int, int], limit: int) -> dict[int, list
 
 
 @lru_cache(maxsize=256)
-def _since(count: int) -> Select[tuple[int, int, float, int]]:
+def _since(count: int) -> Select[Any]:
     """The query of `since` for so many sensors: every second's tick asks it, and building it costs more than its rows."""
     spans = (
         and_(readings.c.sensor_key == bindparam(f"key{number}"), readings.c.at > bindparam(f"at{number}"))

@@ -9,6 +9,8 @@ HOUR_S = 3600.0
 STAGE_ZERO_M = 1.2
 STAGE_FACTOR = 0.32
 STAGE_POWER = 0.45
+START_HOUR = 20.0
+"""Where in the recorded window the demo begins: shortly before the river rises."""
 
 
 @dataclass(frozen=True)
