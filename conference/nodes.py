@@ -27,6 +27,9 @@ NAME_LENGTH = 64
 REASONS_MAX = 64
 """Drop reasons kept of one node's report."""
 
+UNKNOWN_INGEST: dict[str, Any] = {"state": "ok", "reason": "", "since": None, "rate": 0.0, "lag_s": 0.0}
+"""What is told of the readings until the worker's first report."""
+
 Kind = Literal["media", "worker"]
 KINDS: tuple[Kind, ...] = ("media", "worker")
 
@@ -147,6 +150,7 @@ class Nodes(Collector):
             self._ingest = {
                 "state": "ok" if payload.get("state") == "ok" else "stopped",
                 "reason": str(payload.get("reason") or "")[:NAME_LENGTH],
+                "since": payload.get("since") if isinstance(payload.get("since"), int) else None,
                 "rate": _number(payload.get("rate")),
                 "lag_s": _number(payload.get("lag_s")),
             }
@@ -233,9 +237,10 @@ class Nodes(Collector):
             kind: {"state": state, "since": since} for kind, (state, since) in states.items()
         }
         if states["worker"][0] == "down":
-            ingest: dict[str, Any] = {"state": "stopped", "reason": "no_worker", "rate": 0.0, "lag_s": 0.0}
+            down_since = states["worker"][1]
+            ingest: dict[str, Any] = {**UNKNOWN_INGEST, "state": "stopped", "reason": "no_worker", "since": down_since}
         else:
-            ingest = self._ingest or {"state": "ok", "reason": "", "rate": 0.0, "lag_s": 0.0}
+            ingest = self._ingest or UNKNOWN_INGEST
         return {**told, "ingest": ingest}
 
     def collect(self) -> Iterator[Metric]:
@@ -273,6 +278,9 @@ class Nodes(Collector):
     def _collect_intake(self) -> Iterator[Metric]:
         """What the worker last reported of the readings it takes in over MQTT."""
         told, intake = self._ingest or {}, self._intake
+        yield GaugeMetricFamily(
+            "fenghuo_ingest_up", "1 while readings can come in and be kept", value=self._ingest_up()
+        )
         yield GaugeMetricFamily("fenghuo_ingest_rate", "Readings kept a second", value=_number(told.get("rate")))
         yield GaugeMetricFamily(
             "fenghuo_ingest_lag_seconds", "Wait of the last batch's oldest", value=_number(told.get("lag_s"))
@@ -284,6 +292,9 @@ class Nodes(Collector):
         for outcome, count in intake.get("outcomes", {}).items():
             messages.add_metric([outcome], count)
         yield messages
+
+    def _ingest_up(self) -> int:
+        return int(self.system_state()["ingest"]["state"] == "ok")
 
     def _note_state(self, kind: Kind) -> None:
         state = "up" if any(node.kind == kind for node in self._by_sid.values()) else "down"

@@ -41,8 +41,11 @@ class Health:
         parts = {name: system[name]["state"] for name in ("worker", "media")}
         if all(state == "up" for state in parts.values()) or self._clock.monotonic() - self._started_at > PARTS_WAIT_S:
             self._complete = True
+        # How readings come in: the doctor's question. Web can work without them, so it stays ready.
+        ingest = system["ingest"]["reason"] or system["ingest"]["state"]
         ready = database == "ok" and self._complete
-        return _json({"state": "ready" if ready else "not ready", "database": database, **parts}, 200 if ready else 503)
+        state = "ready" if ready else "not ready"
+        return _json({"state": state, "database": database, **parts, "ingest": ingest}, 200 if ready else 503)
 
 
 def _metrics() -> Response:

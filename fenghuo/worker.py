@@ -118,6 +118,9 @@ class Worker:
                     await self._tell(client)
                 except (socketio.exceptions.SocketIOError, OSError, TimeoutError) as error:
                     logger.info("web does not answer", extra={"reason": str(error)})
+                except Exception:
+                    # A worker that web takes for dead would be a lie on the wall: dial again, whatever it was.
+                    logger.exception("the worker could not report")
             await asyncio.sleep(DIAL_AGAIN_S)
 
     async def _tell(self, client: Any) -> None:
@@ -131,6 +134,7 @@ class Worker:
             report = {
                 "state": status.state,
                 "reason": status.reason,
+                "since": status.since_ms,
                 "rate": round(rate, 1),
                 "lag_s": self._ingest.lag_s,
                 "depth": self._ingest.depth,

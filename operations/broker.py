@@ -3,6 +3,7 @@
 What amqtt acknowledges must be in the database, so its protocol handler is replaced by one that hands each message to the ingest and sends
 the PUBACK only after the commit. That handler, and the name under which amqtt finds it, are amqtt's inside: the version is pinned.
 A broker that stalls (seen with 200 messages in flight) is found by a probe of its own and restarted; what was not acknowledged comes again.
+A port that another program holds is told as the ingest's state and tried again: the worker has more to do than to listen.
 
 Who closes whom: `EmbeddedBroker.close()` shuts the listeners, which closes every connection.
 """
@@ -11,6 +12,7 @@ import asyncio
 import contextlib
 import hmac
 import logging
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +32,8 @@ MAX_UNACKNOWLEDGED = 5_000
 """Messages between arrival and commit, over all connections; beyond it a connection that sends more is closed."""
 PROBE_EVERY_S = 15.0
 PROBE_TIMEOUT_S = 10.0
+LISTEN_AGAIN_S = 3.0
+"""How often a port that another program holds is tried again."""
 SESSION_EXPIRY_S = 3600
 SENSOR_ACCOUNT = "sensor"
 
@@ -92,6 +96,7 @@ class EmbeddedBroker:
                 "plugins": {"operations.broker.Doorkeeper": {"password": password}},
             }
         )
+        self._bind = (host, port)
         self._address = ("127.0.0.1" if host in ("0.0.0.0", "") else host, port)
         self._ingest = ingest
         self._waiting = 0
@@ -99,27 +104,54 @@ class EmbeddedBroker:
         self._watch: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Listen; OSError when the port is taken."""
+        """Listen, now or as soon as the port is free, and go on until `close`."""
         DurableHandler.sink = staticmethod(self._take)
         amqtt.broker.BrokerProtocolHandler = DurableHandler
-        await self._start()
+        await self._keep_listening()
         self._watch = asyncio.create_task(self._watchdog())
 
     async def close(self) -> None:
         """Stop listening and close every connection."""
         if self._watch:
             self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
         await self._stop()
 
+    async def _keep_listening(self) -> None:
+        """Restart a broker that stalled, start one where there is none; whatever fails is logged and tried at the next look."""
+        try:
+            if self._broker is not None and not await _answers(*self._address):
+                restarts_total.inc()
+                logger.error("the embedded broker stalled and is restarted")
+                await self._stop()
+            if self._broker is None:
+                await self._start()
+        except Exception:
+            logger.exception("the embedded broker could not be started")
+            self._ingest.carrier_lost("no_broker")
+
     async def _start(self) -> None:
-        self._broker = Broker(self._config)
-        await self._broker.start()
+        # Asked before amqtt does: it logs a traceback for each try, and this one is made every few seconds.
+        if not _is_free(self._bind):
+            self._ingest.carrier_lost("port_taken")
+            return
+        broker = Broker(self._config)
+        await broker.start()
+        self._broker = broker
+        self._ingest.carrier_found()
 
     async def _stop(self) -> None:
-        if self._broker:
-            with contextlib.suppress(TimeoutError, Exception):
-                await asyncio.wait_for(self._broker.shutdown(), PROBE_TIMEOUT_S)
-        self._broker = None
+        broker, self._broker = self._broker, None
+        if broker is None:
+            return
+        try:
+            await asyncio.wait_for(broker.shutdown(), PROBE_TIMEOUT_S)
+        except Exception:
+            logger.exception("the embedded broker did not stop in order")
+            # It shuts its listeners last; one left open would hold the port against its successor.
+            for server in broker._servers.values():
+                if server.instance:
+                    server.instance.close()
 
     async def _take(self, topic: str, payload: bytes) -> None:
         """Wait until the message is durable."""
@@ -142,17 +174,25 @@ class EmbeddedBroker:
 
     async def _watchdog(self) -> None:
         while True:
-            await asyncio.sleep(PROBE_EVERY_S)
-            if not await _answers(*self._address):
-                restarts_total.inc()
-                logger.error("the embedded broker stalled and is restarted")
-                await self._stop()
-                await self._start()
+            await asyncio.sleep(LISTEN_AGAIN_S if self._broker is None else PROBE_EVERY_S)
+            await self._keep_listening()
 
 
 def _call(loop: asyncio.AbstractEventLoop, function: Callable[[], Any]) -> None:
     with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending
         loop.call_soon_threadsafe(function)
+
+
+def _is_free(address: tuple[str, int]) -> bool:
+    """Whether a listener can be opened at `address`."""
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError:
+            return False
+    return True
 
 
 async def _answers(host: str, port: int) -> bool:

@@ -37,12 +37,16 @@ class Message:
     done: Callable[[bool], None]
 
 
-@dataclass
+@dataclass(frozen=True)
 class IngestState:
-    """How it goes: `ok`, or `stopped` with the code of the reason (disk_full, database_failed)."""
+    """How it goes: `ok`, or `stopped` with the code of the reason and since when (epoch ms).
+
+    Nothing can be kept: disk_full, database_failed. Nothing can arrive: no_broker, port_taken (the embedded broker's).
+    """
 
     state: Literal["ok", "stopped"] = "ok"
     reason: str = ""
+    since_ms: int | None = None
 
 
 class Ingest:
@@ -55,7 +59,8 @@ class Ingest:
         self._queue: queue.Queue[Message] = queue.Queue(QUEUE_LENGTH)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
-        self.status = IngestState()
+        self._writing = IngestState()
+        self._arriving = IngestState()
         self.written = 0
         self.lag_s = 0.0
         """How long the oldest message of the last batch waited, seconds."""
@@ -67,6 +72,19 @@ class Ingest:
     def depth(self) -> int:
         """How many messages wait."""
         return self._queue.qsize()
+
+    @property
+    def status(self) -> IngestState:
+        """How it goes; that nothing can be kept comes before that nothing can arrive."""
+        return self._writing if self._writing.state == "stopped" else self._arriving
+
+    def carrier_lost(self, reason: str) -> None:
+        """What carries the messages cannot bring any, for `reason` (no_broker, port_taken); told until `carrier_found`."""
+        self._arriving = self._stopped(self._arriving, reason)
+
+    def carrier_found(self) -> None:
+        """What carries the messages is there."""
+        self._arriving = IngestState()
 
     def start(self) -> None:
         """Begin to write."""
@@ -164,14 +182,19 @@ class Ingest:
                 logger.exception("readings could not be written")
                 self._halt("database_failed")
             else:
-                if self.status.state == "stopped":
+                if self._writing.state == "stopped":
                     logger.info("ingest goes on")
-                self.status = IngestState()
+                self._writing = IngestState()
                 return outcome.rejected
         return None
 
     def _halt(self, reason: str) -> None:
-        if self.status.reason != reason:
-            logger.error("ingest stopped", extra={"reason": reason})
-        self.status = IngestState("stopped", reason)
+        self._writing = self._stopped(self._writing, reason)
         self._stopping.wait(RETRY_S)
+
+    def _stopped(self, before: IngestState, reason: str) -> IngestState:
+        """The same stop goes on since it began."""
+        if before.reason == reason:
+            return before
+        logger.error("ingest stopped", extra={"reason": reason})
+        return IngestState("stopped", reason, epoch_ms(self._clock.now()))

@@ -29,8 +29,14 @@ def test_the_feed_learns_which_parts_are_up_and_since_when(web: RoomWeb, clock: 
     assert web.nodes.system_state()["media"] == {"state": "up", "since": began + 5000}
     assert web.nodes.system_state()["worker"] == {"state": "up", "since": began + 5000}
     assert web.nodes.system_state()["ingest"]["state"] == "ok"
-    work.tell("ingest", {"state": "stopped", "reason": "disk_full", "rate": 0, "lag_s": 2.5})
-    assert web.nodes.system_state()["ingest"] == {"state": "stopped", "reason": "disk_full", "rate": 0.0, "lag_s": 2.5}
+    work.tell("ingest", {"state": "stopped", "reason": "disk_full", "since": began, "rate": 0, "lag_s": 2.5})
+    assert web.nodes.system_state()["ingest"] == {
+        "state": "stopped",
+        "reason": "disk_full",
+        "since": began,
+        "rate": 0.0,
+        "lag_s": 2.5,
+    }
     clock.advance(5)
     media.close()
     until(lambda: web.nodes.system_state()["media"] == {"state": "down", "since": began + 10000})

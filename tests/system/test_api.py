@@ -131,7 +131,13 @@ def test_every_way_in_names_its_permission_and_every_error_has_words_in_both_lan
 
 def test_the_operator_s_questions_are_answered(served: Served) -> None:
     assert served.call("GET", "/healthz")[0] == 200
-    assert served.call("GET", "/readyz")[1] == {"state": "ready", "database": "ok", "worker": "up", "media": "up"}
+    assert served.call("GET", "/readyz")[1] == {
+        "state": "ready",
+        "database": "ok",
+        "worker": "up",
+        "media": "up",
+        "ingest": "ok",
+    }
     status, metrics = served.call("GET", "/metrics")
     assert status == 200
     for name in (
@@ -140,6 +146,7 @@ def test_the_operator_s_questions_are_answered(served: Served) -> None:
         b"fenghuo_feed_dropped_total",
         b"fenghuo_journal_id",
         b"fenghuo_readings_accepted_total",
+        b"fenghuo_ingest_up",
         b"fenghuo_ingest_rate",
         b"fenghuo_ingest_lag_seconds",
         b"fenghuo_ingest_queue_depth",
