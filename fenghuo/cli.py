@@ -104,8 +104,10 @@ def demo(settings: Settings, speed: float) -> None:
 def doctor(settings: Settings) -> None:
     """Check the machine and the installation, and say what to do."""
     from fenghuo.doctor import examine
+    from foundation.clock import SystemClock
 
-    findings = examine(settings)
+    with _told():
+        findings = examine(settings, SystemClock())
     for finding in findings:
         mark = {"ok": "ok  ", "warn": "warn", "bad": "BAD "}[finding.state]
         click.echo(f"{mark} {finding.name}: {finding.found}")

@@ -4,23 +4,35 @@ import os
 import shutil
 import socket
 import sqlite3
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+import orjson
 from sqlalchemy.exc import SQLAlchemyError
 
+from fenghuo.certificates import shown_by
+from fenghuo.clock_discipline import is_disciplined
+from foundation import journal
+from foundation.clock import Clock, from_epoch_ms
 from foundation.database import MIN_FREE_BYTES, Database
 from foundation.settings import Settings
+from operations.mqtt import BrokerAddress
+from operations.readings import newest_of_all
+from operations.sensing import FUTURE_TOLERANCE_MS
 
 COMFORTABLE_BYTES = 2 * 1024**3
 RECEIVE_BUFFER_WANTED = 2 * 1024 * 1024
-EARLIEST_PLAUSIBLE = 1_767_225_600  # 2026-01-01: a clock before it was never set
+EARLIEST_PLAUSIBLE = datetime(2026, 1, 1, tzinfo=UTC)
+"""A clock before it was never set."""
+CLOCK_SLACK = timedelta(seconds=2)
+"""Two machines that write into one database may differ this much."""
+RENEW_BEFORE = timedelta(days=21)
 CONNECT_S = 3
 
 
@@ -34,9 +46,29 @@ class Finding:
     advice: str = ""
 
 
-def examine(settings: Settings) -> list[Finding]:
+@dataclass(frozen=True)
+class Running:
+    """What the web process that runs now says of itself and the others at `/readyz`; all empty while none answers."""
+
+    state: str = ""
+    worker: str = ""
+    media: str = ""
+    ingest: str = ""
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What is examined: the installation's settings, what of it runs, and the time."""
+
+    settings: Settings
+    running: Running
+    clock: Clock
+
+
+def examine(settings: Settings, clock: Clock) -> list[Finding]:
     """Look at everything, one finding each, in the order in which a person would mend it."""
-    checks: list[Callable[[Settings], Finding]] = [
+    patient = Patient(settings, _running(settings), clock)
+    checks: list[Callable[[Patient], Finding]] = [
         _disk,
         _clock,
         _secrets,
@@ -48,10 +80,11 @@ def examine(settings: Settings) -> list[Finding]:
         _browser_parts,
         _https,
     ]
-    return [check(settings) for check in checks]
+    return [check(patient) for check in checks]
 
 
-def _disk(settings: Settings) -> Finding:
+def _disk(patient: Patient) -> Finding:
+    settings = patient.settings
     folder = settings.home if settings.home.exists() else Path(settings.home).absolute().parent
     free = shutil.disk_usage(folder).free
     found = f"{free / 1024**3:.1f} GiB free for {settings.home}"
@@ -67,20 +100,44 @@ def _disk(settings: Settings) -> Finding:
     return Finding("disk", "ok", found)
 
 
-def _clock(_settings: Settings) -> Finding:
-    now = time.time()
-    found = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
+def _clock(patient: Patient) -> Finding:
+    now = patient.clock.now()
+    found = f"{now:%Y-%m-%d %H:%M:%S} UTC"
+    mend = "set it, and use NTP from the county's network or a GPS receiver"
     if now < EARLIEST_PLAUSIBLE:
-        return Finding(
-            "clock",
-            "bad",
-            found,
-            "the clock was never set: set it, and use NTP from the county's network or a GPS receiver",
-        )
-    return Finding("clock", "ok", found)
+        return Finding("clock", "bad", found, f"the clock was never set: {mend}")
+    known = _newest_known(patient.settings)
+    if known is not None and now < known - CLOCK_SLACK:
+        behind = f"behind the newest entry of the database, {known:%Y-%m-%d %H:%M:%S} UTC"
+        return Finding("clock", "bad", f"{found}, {behind}", f"what happens now would be filed before it: {mend}")
+    disciplined = is_disciplined()
+    if disciplined is None:
+        return Finding("clock", "warn", f"{found}; the kernel does not say whether it is synchronised", mend)
+    if not disciplined:
+        return Finding("clock", "warn", f"{found}; nothing synchronises it", mend)
+    return Finding("clock", "ok", f"{found}, synchronised")
 
 
-def _secrets(settings: Settings) -> Finding:
+def _newest_known(settings: Settings) -> datetime | None:
+    """The latest moment that this installation has certainly lived through; None when its database tells none."""
+    if not settings.database_url and not (settings.home / "fenghuo.db").exists():
+        return None
+    database = Database(settings.database)
+    try:
+        with database.reading() as session:
+            entries = [row.at for row in journal.newest(session, 1)]
+            # A sensor's clock may be ahead of ours by the tolerance.
+            readings = [newest.at - FUTURE_TOLERANCE_MS for newest in newest_of_all(session).values()]
+    except (SQLAlchemyError, OSError):
+        return None  # the database has a finding of its own
+    finally:
+        database.close()
+    moments = entries + readings
+    return from_epoch_ms(max(moments)) if moments else None
+
+
+def _secrets(patient: Patient) -> Finding:
+    settings = patient.settings
     folder = settings.home / "secrets"
     if not folder.exists():
         return Finding("secrets", "ok", "none yet; made at the first start")
@@ -90,7 +147,8 @@ def _secrets(settings: Settings) -> Finding:
     return Finding("secrets", "ok", "readable by their owner only")
 
 
-def _database(settings: Settings) -> Finding:
+def _database(patient: Patient) -> Finding:
+    settings = patient.settings
     name = "PostgreSQL" if "postgresql" in settings.database else f"SQLite {sqlite3.sqlite_version}"
     if not settings.home.exists() and not settings.database_url:
         return Finding("database", "ok", f"{name}; made at the first start")
@@ -111,40 +169,31 @@ def _database(settings: Settings) -> Finding:
     return Finding("database", "ok", name)
 
 
-def _port(settings: Settings) -> Finding:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            if _we_answer(settings):
-                return Finding("web port", "ok", f"{settings.port}: Fenghuo answers")
-            return Finding(
-                "web port",
-                "bad",
-                f"{settings.port}: {error.strerror}",
-                "another program has it: stop it or set FENGHUO_PORT",
-            )
-    return Finding("web port", "ok", f"{settings.port} is free")
+def _port(patient: Patient) -> Finding:
+    settings = patient.settings
+    taken = _taken(socket.SOCK_STREAM, settings.host, settings.port)
+    if not taken:
+        return Finding("web port", "ok", f"{settings.port} is free")
+    if patient.running.state:
+        return Finding("web port", "ok", f"{settings.port}: Fenghuo answers, {patient.running.state}")
+    advice = "another program has it: stop it or set FENGHUO_PORT"
+    return Finding("web port", "bad", f"{settings.port}: {taken}", advice)
 
 
-def _udp(settings: Settings) -> Finding:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind(("0.0.0.0", settings.media_port))
-        except OSError as error:
-            if _we_answer(settings):
-                return Finding("media port", "ok", f"{settings.media_port}/udp is in use, and Fenghuo runs")
-            return Finding(
-                "media port",
-                "bad",
-                f"{settings.media_port}/udp: {error.strerror}",
-                "another program has it: stop it or set FENGHUO_MEDIA_PORT",
-            )
-    return Finding("media port", "ok", f"{settings.media_port}/udp is free; the firewall must let it in")
+def _udp(patient: Patient) -> Finding:
+    port = patient.settings.media_port
+    taken = _taken(socket.SOCK_DGRAM, "0.0.0.0", port)
+    if not taken:
+        return Finding("media port", "ok", f"{port}/udp is free; the firewall must let it in")
+    # A probe of ours would stay unanswered: the node reacts only to who shows a session's password. But it ends when it
+    # cannot have its port, so one that is connected to web has it.
+    if patient.running.media == "up":
+        return Finding("media port", "ok", f"{port}/udp: the media node has it and is connected to web")
+    advice = "another program has it: stop it or set FENGHUO_MEDIA_PORT"
+    return Finding("media port", "bad", f"{port}/udp: {taken}, and no media node is connected to web", advice)
 
 
-def _receive_buffer(_settings: Settings) -> Finding:
+def _receive_buffer(_patient: Patient) -> Finding:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_WANTED)
         got = probe.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
@@ -160,21 +209,38 @@ def _receive_buffer(_settings: Settings) -> Finding:
     return Finding("UDP buffer", "ok", found)
 
 
-def _broker(settings: Settings) -> Finding:
-    if not settings.mqtt_url:
-        return Finding("MQTT", "ok", f"inside the worker, {settings.mqtt_host}:{settings.mqtt_port}")
-    parts = urlsplit(settings.mqtt_url)
-    address = (parts.hostname or "", parts.port or (8883 if parts.scheme == "mqtts" else 1883))
+def _broker(patient: Patient) -> Finding:
+    if not patient.settings.mqtt_url:
+        return _embedded_broker(patient)
+    address = BrokerAddress.of(patient.settings.mqtt_url)
+    name = f"{address.host}:{address.port}"
+    advice = "start the broker, or correct FENGHUO_MQTT_URL"
+    if address.tls:
+        return _tls(patient, "MQTT", address.host, address.port, advice, must_trust=True)
     try:
-        socket.create_connection(address, CONNECT_S).close()
+        socket.create_connection((address.host, address.port), CONNECT_S).close()
     except OSError as error:
-        return Finding(
-            "MQTT", "bad", f"{address[0]}:{address[1]}: {error}", "start the broker, or correct FENGHUO_MQTT_URL"
-        )
-    return Finding("MQTT", "ok", f"{address[0]}:{address[1]} answers")
+        return Finding("MQTT", "bad", f"{name}: {error}", advice)
+    return Finding("MQTT", "ok", f"{name} answers")
 
 
-def _browser_parts(_settings: Settings) -> Finding:
+def _embedded_broker(patient: Patient) -> Finding:
+    settings, running = patient.settings, patient.running
+    name = f"{settings.mqtt_host}:{settings.mqtt_port}"
+    taken = _taken(socket.SOCK_STREAM, settings.mqtt_host, settings.mqtt_port)
+    if not taken:
+        return Finding("MQTT", "ok", f"inside the worker, {name} is free")
+    if running.worker == "up" and running.ingest != "port_taken":
+        return Finding("MQTT", "ok", f"inside the worker, which has {name}")
+    return Finding(
+        "MQTT",
+        "bad",
+        f"{name}: {taken}, and not by a worker that is connected to web",
+        "another program has it: stop it, set FENGHUO_MQTT_PORT, or use it as the broker with FENGHUO_MQTT_URL",
+    )
+
+
+def _browser_parts(_patient: Patient) -> Finding:
     import dashboard
 
     folder = Path(dashboard.__file__).parent / "assets" / "vendor"
@@ -183,9 +249,17 @@ def _browser_parts(_settings: Settings) -> Finding:
     return Finding("browser parts", "ok", f"{sum(1 for path in folder.rglob('*') if path.is_file())} files")
 
 
-def _https(settings: Settings) -> Finding:
-    if settings.secure_cookies or settings.public_url.startswith("https://"):
-        return Finding("https", "ok", "behind a TLS proxy")
+def _https(patient: Patient) -> Finding:
+    settings = patient.settings
+    address = urlsplit(settings.public_url)
+    if address.scheme == "https" and address.hostname:
+        advice = "start the TLS proxy, or correct FENGHUO_PUBLIC_URL"
+        return _tls(patient, "https", address.hostname, address.port or 443, advice, must_trust=False)
+    if settings.secure_cookies:
+        advice = (
+            "set FENGHUO_PUBLIC_URL to the https address that people type, so that its certificate can be looked at"
+        )
+        return Finding("https", "warn", "said to be in front (FENGHUO_SECURE_COOKIES), not seen", advice)
     return Finding(
         "https",
         "warn",
@@ -194,9 +268,53 @@ def _https(settings: Settings) -> Finding:
     )
 
 
-def _we_answer(settings: Settings) -> bool:
+def _tls(patient: Patient, name: str, host: str, port: int, advice: str, *, must_trust: bool) -> Finding:
+    """Look at the certificate of a server. With `must_trust` this machine has to believe it, otherwise only the people's machines."""
     try:
-        with urlopen(f"{settings.web_address}/healthz", timeout=CONNECT_S) as answer:
-            return bool(answer.status == 200)
+        certificate = shown_by(host, port, CONNECT_S)
+    except OSError as error:
+        return Finding(name, "bad", f"{host}:{port}: {error}", advice)
+    left = certificate.expires_at - patient.clock.now()
+    found = f"{host}:{port}, until {certificate.expires_at:%Y-%m-%d}, signed by {certificate.issuer}"
+    if left <= timedelta(0):
+        return Finding(name, "bad", f"{found}: expired", "renew the certificate: nobody gets past it")
+    if certificate.names_another:
+        return Finding(name, "bad", f"{found}: for another name", f"get a certificate for {host}")
+    if certificate.distrust and must_trust:
+        trust = "install its authority's root certificate on this machine: the worker does not connect without it"
+        return Finding(name, "bad", f"{found}: {certificate.distrust}", trust)
+    if left < RENEW_BEFORE:
+        return Finding(name, "warn", f"{found}: {left.days} days left", "renew the certificate")
+    if certificate.distrust:
+        trust = (
+            "its authority's root certificate must be installed on every machine that opens it (docs/administrator.md)"
+        )
+        return Finding(name, "warn", f"{found}: {certificate.distrust}", trust)
+    return Finding(name, "ok", found)
+
+
+def _taken(kind: socket.SocketKind, host: str, port: int) -> str:
+    """Why a socket of `kind` cannot be bound there; empty when it can."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as probe:
+        if kind == socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error.strerror or str(error)
+    return ""
+
+
+def _running(settings: Settings) -> Running:
+    try:
+        with urlopen(f"{settings.web_address}/readyz", timeout=CONNECT_S) as answer:
+            content = answer.read()
+    except HTTPError as error:
+        content = error.read()  # 503 while it is not ready says just as much
     except (URLError, OSError):
-        return False
+        return Running()
+    try:
+        told = orjson.loads(content)
+        return Running(told["state"], told["worker"], told["media"], told["ingest"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return Running()  # something else answers there
