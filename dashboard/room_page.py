@@ -10,7 +10,8 @@ from flask.typing import ResponseReturnValue
 
 import conference
 from auth.principal import Principal
-from conference import rooms
+from conference import record, rooms
+from conference.roles import role_in
 from dashboard.gate import Gate
 from dashboard.json_body import json_object, text_of
 from dashboard.messages import catalogue
@@ -53,7 +54,7 @@ class RoomPage:
             raise Unauthenticated("unauthenticated")
         with self._database.reading() as session:
             room = rooms.find_room(session, room_id)
-            rooms.role_in(room, principal)
+            role_in(room, principal)
         return self._render(room_id, title=room.title, principal=principal)
 
     def open(self) -> Response:
@@ -69,7 +70,7 @@ class RoomPage:
                 incident=_optional(asked, "incident"),
                 expected=asked.get("expected", []),
             )
-            state = rooms.public_state(session, room)
+            state = record.public_state(session, room)
         return _json({**state, "url": self._address(room.id)}, 201)
 
     def list(self) -> Response:
@@ -116,7 +117,7 @@ class RoomPage:
         """`POST /api/v1/rooms/<id>/close`: end the consultation for all; the pages are told within a second."""
         with self._database.writing() as session:
             room = rooms.close_room(session, self._clock, self._gate.principal(), room_id)
-            state = rooms.public_state(session, room)
+            state = record.public_state(session, room)
         return _json(state)
 
     def asset(self, name: str) -> Response:

@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from auth.permissions import Role
 from auth.principal import Principal
-from conference import rooms
+from conference import presence, rooms, roster, rules
 from foundation import journal
 from foundation.clock import ManualClock
 from foundation.database import Database
@@ -30,29 +30,29 @@ class House:
         with database.writing() as session:
             self.room = rooms.open_room(session, clock, OFFICER, "防汛会商", expected=["lishuping", "zhongzhai"]).id
 
-    def join(self, principal: Principal, session_id: str | None = None) -> rooms.Joined:
+    def join(self, principal: Principal, session_id: str | None = None) -> roster.Joined:
         with self.database.writing() as session:
-            return rooms.join(session, self.clock, principal, self.room, session_id or new_id())
+            return roster.join(session, self.clock, principal, self.room, session_id or new_id())
 
-    def connect(self, joined: rooms.Joined) -> bool:
+    def connect(self, joined: roster.Joined) -> bool:
         with self.database.writing() as session:
-            return rooms.connected(session, self.clock, self.room, joined.participant.id, joined.participant.session)
+            return presence.connected(session, self.clock, self.room, joined.participant.id, joined.participant.session)
 
-    def lose(self, joined: rooms.Joined) -> None:
+    def lose(self, joined: roster.Joined) -> None:
         with self.database.writing() as session:
-            rooms.disconnected(session, self.clock, [joined.participant.session])
+            presence.disconnected(session, self.clock, [joined.participant.session])
 
     def tell_lost(self) -> None:
         with self.database.writing() as session:
-            rooms.tell_lost(session, self.clock)
+            presence.tell_lost(session, self.clock)
 
     def roster(self) -> dict[str, dict[str, object]]:
         with self.database.reading() as session:
-            return {one["name"]: one for one in rooms.roster(session, self.room)["participants"]}
+            return {one["name"]: one for one in roster.whole(session, self.room)["participants"]}
 
     def version(self) -> int:
         with self.database.reading() as session:
-            return int(rooms.roster(session, self.room)["version"])
+            return int(roster.whole(session, self.room)["version"])
 
     def kinds(self) -> list[str]:
         with self.database.reading() as session:
@@ -115,7 +115,7 @@ def test_a_listener_cannot_say_that_it_sends(house: House) -> None:
     listener = house.join(guest_of(house.room, "listener")).participant
     for sends in ({"muted": False}, {"camera": True}, {"screen": True}):
         with pytest.raises(Forbidden), house.database.writing() as session:
-            rooms.change_state(session, listener.id, listener.session, **sends)
+            rules.change_state(session, listener.id, listener.session, **sends)
 
 
 def test_the_newest_session_wins_and_the_roster_has_one_of_each(house: House) -> None:
@@ -129,7 +129,7 @@ def test_the_newest_session_wins_and_the_roster_has_one_of_each(house: House) ->
     assert house.connect(first) is False
     assert house.connect(second) is True
     with pytest.raises(Forbidden), house.database.writing() as session:
-        rooms.change_state(session, first.participant.id, first.participant.session, muted=True)
+        rules.change_state(session, first.participant.id, first.participant.session, muted=True)
 
 
 def test_a_session_that_joins_again_replaces_nothing(house: House) -> None:
@@ -158,12 +158,12 @@ def test_a_short_loss_is_not_journalled_and_a_long_one_is_with_its_return(house:
     joined = house.join(VILLAGE)
     house.connect(joined)
     house.lose(joined)
-    house.clock.advance(rooms.LOST_AFTER_S - 1)
+    house.clock.advance(presence.LOST_AFTER_S - 1)
     house.tell_lost()
     house.connect(joined)
     assert house.kinds() == ["room.opened", "room.joined"]
     house.lose(joined)
-    house.clock.advance(rooms.LOST_AFTER_S)
+    house.clock.advance(presence.LOST_AFTER_S)
     house.tell_lost()
     house.tell_lost()
     assert house.roster()["梨树坪"]["connected"] is False
@@ -174,7 +174,7 @@ def test_a_short_loss_is_not_journalled_and_a_long_one_is_with_its_return(house:
 def test_who_never_had_a_link_is_neither_told_nor_left_behind(house: House) -> None:
     joined = house.join(VILLAGE)
     with house.database.writing() as session:
-        assert rooms.forget_unheard(session, joined.participant.id, joined.participant.session)
+        assert presence.forget_unheard(session, joined.participant.id, joined.participant.session)
     assert house.roster() == {}
     assert house.kinds() == ["room.opened"]
 
@@ -183,8 +183,8 @@ def test_leaving_takes_one_off_the_roster_and_coming_back_keeps_the_identity(hou
     joined = house.join(VILLAGE)
     house.connect(joined)
     with house.database.writing() as session:
-        assert rooms.leave(session, house.clock, joined.participant.id, joined.participant.session)
-        assert not rooms.leave(session, house.clock, joined.participant.id, joined.participant.session)
+        assert roster.leave(session, house.clock, joined.participant.id, joined.participant.session)
+        assert not roster.leave(session, house.clock, joined.participant.id, joined.participant.session)
     assert house.roster() == {}
     assert house.join(VILLAGE).participant.id == joined.participant.id
     assert house.kinds() == ["room.opened", "room.joined", "room.left"]
@@ -193,7 +193,7 @@ def test_leaving_takes_one_off_the_roster_and_coming_back_keeps_the_identity(hou
 def test_mute_survives_a_new_session(house: House) -> None:
     joined = house.join(VILLAGE)
     with house.database.writing() as session:
-        rooms.change_state(session, joined.participant.id, joined.participant.session, muted=True)
+        rules.change_state(session, joined.participant.id, joined.participant.session, muted=True)
     house.join(VILLAGE)
     assert house.roster()["梨树坪"]["muted"] is True
 
@@ -201,20 +201,20 @@ def test_mute_survives_a_new_session(house: House) -> None:
 def test_a_host_mutes_by_taking_the_grant_and_unmuting_oneself_gives_it_back(house: House) -> None:
     host, village = house.join(OFFICER).participant, house.join(VILLAGE).participant
     with house.database.writing() as session:
-        muted = rooms.mute_by_host(session, host.id, village.id)
+        muted = rules.mute_by_host(session, host.id, village.id)
     assert (muted.muted, muted.grants) == (True, ["camera", "screen"])
     with house.database.writing() as session:
-        spoken = rooms.change_state(session, village.id, village.session, muted=False)
+        spoken = rules.change_state(session, village.id, village.session, muted=False)
     assert spoken.grants == ["audio", "camera", "screen"]
     with pytest.raises(Forbidden), house.database.writing() as session:
-        rooms.mute_by_host(session, village.id, host.id)
+        rules.mute_by_host(session, village.id, host.id)
 
 
 def test_who_was_removed_stays_removed(house: House) -> None:
     host, village = house.join(OFFICER).participant, house.join(VILLAGE)
     house.connect(village)
     with house.database.writing() as session:
-        rooms.remove(session, house.clock, host.id, village.participant.id)
+        rules.remove(session, house.clock, host.id, village.participant.id)
     assert list(house.roster()) == ["值班员"]
     with pytest.raises(Forbidden):
         house.join(VILLAGE)
@@ -236,7 +236,7 @@ def test_only_a_host_ends_a_room_and_then_nobody_comes_in(house: House) -> None:
 
 
 def test_a_room_has_a_bound(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rooms, "PARTICIPANTS_MAX", 1)
+    monkeypatch.setattr(roster, "PARTICIPANTS_MAX", 1)
     house.join(VILLAGE)
     house.join(VILLAGE)
     with pytest.raises(TooMany, match="room_full"):
@@ -247,7 +247,7 @@ def test_a_restarted_web_knows_the_room_and_waits_for_the_nodes_to_tell_who_is_t
     village, unheard = house.join(VILLAGE), house.join(OFFICER)
     house.connect(village)
     with house.database.writing() as session:
-        rooms.forget_links(session, house.clock)
+        presence.forget_links(session, house.clock)
     assert {name: one["connected"] for name, one in house.roster().items()} == {"梨树坪": False}
     assert unheard.participant.told == "out"
     house.connect(village)

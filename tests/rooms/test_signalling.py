@@ -6,7 +6,7 @@ import pytest
 import socketio
 from prometheus_client import CollectorRegistry, generate_latest
 
-from conference import rooms, signalling
+from conference import news, presence, watch
 from conference.nodes import CALL_TIMEOUT_S
 from foundation import journal
 from foundation.clock import ManualClock
@@ -213,12 +213,12 @@ def test_a_lost_link_shows_at_once_and_is_journalled_after_a_while(
 ) -> None:
     go_in(officer, room, node)
     participant = go_in(village, room, node)
-    clock.advance(signalling.START_GRACE_S)
+    clock.advance(watch.START_GRACE_S)
     node.session(room, participant, village.session, "lost")
     until(lambda: officer.roster()[VILLAGE]["connected"] is False)
     web.tick()
     assert "room.lost" not in kinds(web)
-    clock.advance(rooms.LOST_AFTER_S)
+    clock.advance(presence.LOST_AFTER_S)
     web.tick()
     assert kinds(web)[-1] == "room.lost"
     node.session(room, participant, village.session, "connected")
@@ -233,7 +233,7 @@ def test_a_node_that_dials_again_in_time_loses_nobody(
     until(lambda: web.nodes.system_state()["media"]["state"] == "down")
     again = ScriptedNode(web)
     again.session(room, participant, village.session, "connected")
-    clock.advance(signalling.NODE_GRACE_S)
+    clock.advance(news.NODE_GRACE_S)
     web.tick()
     assert village.ask("want", {"video": []}) == {}
     assert village.told("closed") == []
@@ -246,7 +246,7 @@ def test_a_node_that_stays_away_ends_its_sessions_so_that_pages_make_new_ones(
     go_in(village, room, node)
     node.close()
     until(lambda: web.nodes.system_state()["media"]["state"] == "down")
-    clock.advance(signalling.NODE_GRACE_S)
+    clock.advance(news.NODE_GRACE_S)
     web.tick()
     until(lambda: village.told("closed") == [{"reason": "node_lost"}])
     other = ScriptedNode(web, "n2")
@@ -266,7 +266,7 @@ def test_a_restarted_web_takes_the_living_sessions_over(
     web.stop()
     second = RoomWeb(web.settings, web.database, clock)
     with second.database.writing() as session:
-        rooms.forget_links(session, clock)
+        presence.forget_links(session, clock)
     returned = ScriptedNode(second)
     returned.session(room, participant, village.session, "connected")
     page = Page(second, second.token("lishuping"))

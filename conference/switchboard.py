@@ -1,0 +1,207 @@
+"""The switchboard of one web process: which page is in which room by which session, which node serves it, and the wires to both.
+
+All of it may be lost with the process: it is made again from what pages and nodes say when they dial again. Who closes whom: a session's
+end takes its page out of the room, never the participant.
+"""
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from flask_socketio import SocketIO
+
+from conference import roster
+from conference.nodes import Node, Nodes
+from foundation.database import Database
+from foundation.errors import Unavailable
+
+CloseReason = Literal["replaced", "removed", "ended", "node_lost"]
+
+
+@dataclass
+class Connection:
+    """One page that has joined."""
+
+    sid: str
+    room: str
+    participant: str
+    session: str
+    world: str | None
+
+
+@dataclass
+class Media:
+    """A session that a node serves, and what its slots show."""
+
+    node: str
+    room: str
+    slots: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+class Switchboard:
+    """Thread-safe. A session appears as media from its offer on, and as a connection while its page is there; neither needs the other."""
+
+    def __init__(self, socketio: SocketIO, database: Database, nodes: Nodes, namespace: str) -> None:
+        self._socketio = socketio
+        self._namespace = namespace
+        self._database = database
+        self._nodes = nodes
+        self._lock = threading.Lock()
+        self._connections: dict[str, Connection] = {}
+        self._media: dict[str, Media] = {}
+        self._suspects: dict[str, tuple[float, set[str]]] = {}
+
+    # Pages
+
+    def seat(self, connection: Connection) -> list[dict[str, Any]] | None:
+        """The page is in this room now, and in no other. Gives what its slots show; None when no node serves its session."""
+        with self._lock:
+            before = self._connections.get(connection.sid)
+            self._connections[connection.sid] = connection
+            media = self._media.get(connection.session)
+            shown = None if media is None else list(media.slots.values())
+        if before is not None and before.room != connection.room:
+            self._socketio.server.leave_room(connection.sid, _group(before.room), namespace=self._namespace)
+        self._socketio.server.enter_room(connection.sid, _group(connection.room), namespace=self._namespace)
+        return shown
+
+    def seated(self, sid: str) -> Connection | None:
+        """Where the page behind `sid` is."""
+        with self._lock:
+            return self._connections.get(sid)
+
+    def unseat(self, sid: str) -> Connection | None:
+        """The page is in no room any more; where it was."""
+        with self._lock:
+            connection = self._connections.pop(sid, None)
+        if connection is not None:
+            self._socketio.server.leave_room(sid, _group(connection.room), namespace=self._namespace)
+        return connection
+
+    def counted(self) -> tuple[int, int]:
+        """How many pages are in rooms, and in how many rooms."""
+        with self._lock:
+            return len(self._connections), len({one.room for one in self._connections.values()})
+
+    # Sessions on nodes
+
+    def serve(self, session_id: str, node_id: str, room_id: str) -> None:
+        """The node serves this session; what it says of its slots counts from now on."""
+        with self._lock:
+            media = self._media.setdefault(session_id, Media(node_id, room_id))
+            media.node = node_id
+            for _, suspects in self._suspects.values():
+                suspects.discard(session_id)
+
+    def served(self, session_id: str) -> bool:
+        """Whether a node serves this session, as far as this process knows."""
+        with self._lock:
+            return session_id in self._media
+
+    def release(self, session_id: str) -> bool:
+        """No node serves this session any more; False when none did."""
+        with self._lock:
+            return self._media.pop(session_id, None) is not None
+
+    def show(self, node: Node, session_id: str, changes: list[dict[str, Any]]) -> None:
+        """These slots of a page show something else from now on."""
+        with self._lock:
+            media = self._media.get(session_id)
+            if media is not None and media.node == node.id:
+                media.slots.update({one["slot"]: one for one in changes})
+        self.tell_page(session_id, "slots", {"slots": changes})
+
+    def suspect(self, node: Node, deadline: float) -> None:
+        """The node is gone: its sessions are over unless they are told again before `deadline` (the clock's monotonic seconds)."""
+        with self._lock:
+            own = {session_id for session_id, media in self._media.items() if media.node == node.id}
+            _, already = self._suspects.get(node.id, (0.0, set()))
+            if own or already:
+                self._suspects[node.id] = (deadline, own | already)
+
+    def release_overdue(self, now: float) -> set[str]:
+        """The suspects whose time is over; no node serves them any more."""
+        with self._lock:
+            over = [name for name, (deadline, _) in self._suspects.items() if deadline <= now]
+            ended = {session_id for name in over for session_id in self._suspects.pop(name)[1]}
+            return {session_id for session_id in ended if self._media.pop(session_id, None) is not None}
+
+    def node_for(self, room_id: str, kept: str | None) -> Node:
+        """A room fits on one node: the one that has its living sessions, else the one it was on, else the least loaded. Unavailable("no_node")."""
+        with self._lock:
+            living = next((media.node for media in self._media.values() if media.room == room_id), None)
+        for name in (living, kept):
+            node = self._nodes.media_node(name) if name is not None else None
+            if node is not None:
+                return node
+        return self._nodes.least_loaded()
+
+    # Rooms
+
+    def carried(self) -> set[str]:
+        """The rooms that have a page or a session here."""
+        with self._lock:
+            return {one.room for one in self._connections.values()} | {media.room for media in self._media.values()}
+
+    def end_room(self, room_id: str) -> None:
+        """The room is over: its pages and its sessions end."""
+        self.tell_room(room_id, "closed", {"reason": "ended"})
+        with self._lock:
+            sids = [sid for sid, connection in self._connections.items() if connection.room == room_id]
+            ended = {session_id: media for session_id, media in self._media.items() if media.room == room_id}
+            for session_id in ended:
+                del self._media[session_id]
+        for sid in sids:
+            self.unseat(sid)
+        for node in {media.node for media in ended.values()}:
+            self._nodes.send(node, "room.close", {"room": room_id, "reason": "ended"})
+
+    def end_session(self, session_id: str, reason: CloseReason) -> None:
+        """A session is over for `reason`: on its node, and at its page."""
+        self.send(session_id, "room.leave", {"reason": reason})
+        self.release(session_id)
+        self.tell_page(session_id, "closed", {"reason": reason})
+        sid = self._sid_of(session_id)
+        if sid is not None:
+            self.unseat(sid)
+
+    # The wires
+
+    def tell_room(self, room_id: str, event: str, payload: dict[str, Any]) -> None:
+        """Tell every page in the room, those of other web processes included."""
+        self._socketio.server.emit(event, payload, to=_group(room_id), namespace=self._namespace)
+
+    def tell_page(self, session_id: str, event: str, payload: dict[str, Any]) -> None:
+        """Tell the page of this session, if it is here."""
+        sid = self._sid_of(session_id)
+        if sid is not None:
+            self._socketio.server.emit(event, payload, to=sid, namespace=self._namespace)
+
+    def tell_roster(self, room_id: str, world: str | None) -> None:
+        """Tell every page in the room who is there."""
+        with self._database.reading(world) as session:
+            told = roster.whole(session, room_id)
+        self.tell_room(room_id, "roster", told)
+
+    def command(self, connection: Connection, event: str, payload: dict[str, Any]) -> None:
+        """Command the node that serves the page's session, and wait for its answer. Unavailable("no_node"), NodeRefused."""
+        with self._lock:
+            media = self._media.get(connection.session)
+        if media is None:
+            raise Unavailable("no_node")
+        self._nodes.call(media.node, event, {"room": connection.room, "session": connection.session, **payload})
+
+    def send(self, session_id: str, event: str, payload: dict[str, Any]) -> None:
+        """Command the node that serves this session without waiting; nothing happens when none does."""
+        with self._lock:
+            media = self._media.get(session_id)
+        if media is not None:
+            self._nodes.send(media.node, event, {"room": media.room, "session": session_id, **payload})
+
+    def _sid_of(self, session_id: str) -> str | None:
+        with self._lock:
+            return next((one.sid for one in self._connections.values() if one.session == session_id), None)
+
+
+def _group(room_id: str) -> str:
+    return f"room:{room_id}"

@@ -1,0 +1,95 @@
+"""The watch over the rooms, once a second: what a lost node has left behind ends, rooms that were closed end, who is gone for long is journalled."""
+
+import logging
+import threading
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from conference import presence, rooms
+from conference.switchboard import Switchboard
+from foundation.clock import Clock
+from foundation.database import Database
+from foundation.errors import Unavailable
+
+TICK_S = 1.0
+START_GRACE_S = 10.0
+"""After the start of web nobody is told as lost for this long: nodes need up to 5 s to dial in and tell who is there."""
+
+log = logging.getLogger(__name__)
+
+
+class Watch:
+    """`start` begins the thread, `stop` ends it; `tick` is the work of one second."""
+
+    def __init__(self, board: Switchboard, database: Database, clock: Clock) -> None:
+        self._board = board
+        self._database = database
+        self._clock = clock
+        self._started_at = clock.monotonic()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Take up the rooms that a former process left, and begin the work of every second."""
+        for world in self._worlds():
+            with self._database.writing(world) as session:
+                presence.forget_links(session, self._clock)
+        self._thread = threading.Thread(target=self._run, name="rooms", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the work of every second."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def tick(self) -> None:
+        """The work of one second."""
+        now = self._clock.monotonic()
+        self._end_left_behind(now)
+        self._end_closed_rooms()
+        if now - self._started_at >= START_GRACE_S:
+            self._tell_lost()
+
+    def _end_left_behind(self, now: float) -> None:
+        """Sessions whose node has not come back end, so that their pages make new ones."""
+        lost = self._board.release_overdue(now)
+        if not lost:
+            return
+        for session_id in lost:
+            self._board.tell_page(session_id, "closed", {"reason": "node_lost"})
+        for world in self._worlds():
+            with self._database.writing(world) as session:
+                changed = presence.disconnected(session, self._clock, list(lost))
+            for room_id in changed:
+                self._board.tell_roster(room_id, world)
+
+    def _end_closed_rooms(self) -> None:
+        """Whoever closed a room, and in which web process: its pages and its media end here."""
+        carried = self._board.carried()
+        if not carried:
+            return
+        with self._database.reading() as reader:
+            closed = rooms.closed_among(reader, carried)
+        for room_id in closed:
+            self._board.end_room(room_id)
+
+    def _tell_lost(self) -> None:
+        for world in self._worlds():
+            with self._database.reading(world) as session:
+                due = presence.some_are_to_be_told(session, self._clock)
+            if due:
+                with self._database.writing(world) as session:
+                    presence.tell_lost(session, self._clock)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(TICK_S):
+            try:
+                self.tick()
+            except (SQLAlchemyError, Unavailable):
+                # The database may be full or away for a while; the next second tries again.
+                log.exception("the rooms' work of this second failed")
+
+    def _worlds(self) -> list[str | None]:
+        with self._database.reading() as session:
+            return rooms.open_worlds(session)
