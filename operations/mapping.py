@@ -1,6 +1,7 @@
 """From an MQTT message to a reading: Fenghuo's own topic shape, and a table for everybody else's.
 
-Own shape: `fenghuo/<site>/<sensor>` with `{"at", "value", "unit"?}` or a bare number (then the time of arrival counts).
+Own shape: `fenghuo/<site>/<sensor>` with `{"at", "value", "unit"?, "quality"?}` or a bare number (then the time of arrival counts);
+the site must be the sensor's (`operations.sensing` refuses it otherwise, and says what `quality` means).
 Other shapes: `<home>/mqtt-mapping.json`, a list of rules, the first that fits wins:
 
     {"topic": "vendor/+/rain", "sensor": "rain-{1}", "value": "/data/mm", "at": "/ts", "scale": 0.1, "offset": 0, "unit": "mm"}
@@ -60,11 +61,13 @@ class Mapping:
             if isinstance(content, dict):
                 return {
                     "sensor": parts[2],
+                    "site": parts[1],
                     "at": content.get("at", arrived_ms),
                     "value": content.get("value"),
                     "unit": content.get("unit"),
+                    "quality": content.get("quality"),
                 }
-            return {"sensor": parts[2], "at": arrived_ms, "value": content}
+            return {"sensor": parts[2], "site": parts[1], "at": arrived_ms, "value": content}
         for rule in self.rules:
             matched = _match(rule.topic.split("/"), parts)
             if matched is not None:

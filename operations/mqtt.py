@@ -72,6 +72,7 @@ class Subscriber:
         self._client.reconnect_delay_set(1, RECONNECT_MAX_S)
         self._address.prepare(self._client)
         self._client.on_connect = self._connected
+        self._client.on_connect_fail = lambda _client, _data: ingest.carrier_lost("no_broker")
         self._client.on_disconnect = self._disconnected
         self._client.on_message = self._message
         self.connected = False
@@ -94,8 +95,10 @@ class Subscriber:
     def _connected(self, client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
             logger.error("the MQTT broker refused us", extra={"reason": str(reason)})
+            self._ingest.carrier_lost("no_broker")
             return
         self.connected = True
+        self._ingest.carrier_found()
         client.subscribe([(topic, paho.SubscribeOptions(qos=1)) for topic in self._topics])
         logger.info("connected to the MQTT broker", extra={"host": self._address.host})
 
@@ -103,6 +106,8 @@ class Subscriber:
         if self.connected:
             logger.warning("the MQTT broker is gone", extra={"reason": str(reason)})
         self.connected = False
+        if reason.is_failure:  # not when it is we who leave
+            self._ingest.carrier_lost("no_broker")
 
     def _message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         # Waits while the queue is full: then we stop reading, and TCP and the receive maximum hold the broker back.

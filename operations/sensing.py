@@ -23,6 +23,8 @@ FUTURE_TOLERANCE_MS = 120_000
 OLDEST_MS = 0
 REGISTRY_RELOAD_S = 2.0
 """An unknown sensor makes us look again for new sensors, at most this often."""
+QUALITIES: dict[str, int] = {"good": GOOD, "suspect": SUSPECT}
+BAD_QUALITY = "bad"
 MAX_BATCH = 10_000
 MAX_NAME = 80
 
@@ -81,7 +83,11 @@ class Sensing:
         )
 
     def take(self, rows: Sequence[Any], principal: Principal | None = None) -> Outcome:
-        """Check and keep a batch of `{"sensor", "at", "value", "unit"?}`; `at` is ISO 8601 with a zone or integer epoch milliseconds.
+        """Check and keep a batch of `{"sensor", "at", "value", "unit"?, "site"?, "quality"?}`; `at` is ISO 8601 with a zone or integer epoch ms.
+
+        `unit` and `site`, where given, must be the sensor's. `quality` is what the sender thinks of the value: good (the same as none) or
+        suspect, as a word or as kept (0, 1); one that it calls bad is refused. Outside what the sensor can measure a value is suspect
+        whatever its sender says.
 
         A repeated (sensor, at) replaces the value: the newest word of a sensor about a moment counts. With a `principal`, only
         sensors of sites for which they hold `reading.write` are taken. Raises UserError("batch_too_large"), and Unavailable when the
@@ -104,11 +110,10 @@ class Sensing:
             ):
                 rejected.append(Rejection(index, facts.id, "sensor", "sensor_forbidden"))
                 continue
-            at, value, wrong = _check(row, facts, latest)
+            at, value, quality, wrong = _check(row, facts, latest)
             if wrong:
                 rejected.append(Rejection(index, facts.id, *wrong))
                 continue
-            quality = GOOD if facts.valid_low <= value <= facts.valid_high else SUSPECT
             good[facts.key, at] = (facts.key, at, value, quality)
         if good:
             self._keep(list(good.values()))
@@ -200,27 +205,50 @@ class Prepared:
         )
 
 
-def _check(row: dict[str, Any], facts: SensorFacts, latest: int) -> tuple[int, float, tuple[str, str] | None]:
-    value = row.get("value")
-    if type(value) is not float and type(value) is not int:  # a bool is an int to isinstance
-        return 0, 0.0, ("value", "missing" if value is None else "not_a_number")
-    try:
-        value = float(value)
-    except OverflowError:  # an integer of hundreds of digits
-        value = math.inf
-    if not math.isfinite(value):
-        return 0, 0.0, ("value", "not_finite")
+def _check(row: dict[str, Any], facts: SensorFacts, latest: int) -> tuple[int, float, int, tuple[str, str] | None]:
+    """Time, value and quality of a row; or the field that is wrong, with the code of the reason."""
+    value, wrong = _value(row.get("value"))
+    if wrong:
+        return 0, 0.0, GOOD, ("value", wrong)
     unit = row.get("unit")
     if unit is not None and unit != facts.unit:
-        return 0, 0.0, ("unit", "wrong_unit")
+        return 0, 0.0, GOOD, ("unit", "wrong_unit")
+    site = row.get("site")
+    if site is not None and site != facts.site_id:
+        return 0, 0.0, GOOD, ("site", "wrong_site")
     at = parse_moment(row.get("at"))
     if at is None:
-        return 0, 0.0, ("at", "missing" if row.get("at") is None else "not_a_moment")
+        return 0, 0.0, GOOD, ("at", "missing" if row.get("at") is None else "not_a_moment")
     if at > latest:
-        return 0, 0.0, ("at", "in_the_future")
+        return 0, 0.0, GOOD, ("at", "in_the_future")
     if at < OLDEST_MS:
-        return 0, 0.0, ("at", "before_1970")
-    return at, value, None
+        return 0, 0.0, GOOD, ("at", "before_1970")
+    quality = _quality(row.get("quality"))
+    if quality is None:
+        return 0, 0.0, GOOD, ("quality", "bad_quality" if row["quality"] == BAD_QUALITY else "quality_unknown")
+    if not facts.valid_low <= value <= facts.valid_high:
+        quality = SUSPECT
+    return at, value, quality, None
+
+
+def _value(told: object) -> tuple[float, str]:
+    """The number, or the code of what is wrong with it."""
+    if type(told) is not float and type(told) is not int:  # a bool is an int to isinstance
+        return 0.0, "missing" if told is None else "not_a_number"
+    try:
+        value = float(told)
+    except OverflowError:  # an integer of hundreds of digits
+        value = math.inf
+    return value, "" if math.isfinite(value) else "not_finite"
+
+
+def _quality(told: object) -> int | None:
+    """What the sender thinks of the value, as it is kept; None for what is bad or has no meaning here."""
+    if told is None:
+        return GOOD
+    if type(told) is int:
+        return told if told in (GOOD, SUSPECT) else None
+    return QUALITIES.get(told) if isinstance(told, str) else None
 
 
 def parse_moment(text: object) -> int | None:

@@ -12,12 +12,20 @@ NOW = 1_790_000_000_000
 
 def test_the_own_topic_shape_with_time_and_value() -> None:
     row = Mapping().reading("fenghuo/bizhai/river-stage", b'{"at": "2026-08-19T10:00:00Z", "value": 3.5}', NOW)
-    assert row == {"sensor": "river-stage", "at": "2026-08-19T10:00:00Z", "value": 3.5, "unit": None}
+    assert row == {
+        "sensor": "river-stage",
+        "site": "bizhai",
+        "at": "2026-08-19T10:00:00Z",
+        "value": 3.5,
+        "unit": None,
+        "quality": None,
+    }
 
 
 def test_a_bare_number_is_a_reading_of_now() -> None:
     assert Mapping().reading("fenghuo/bizhai/river-stage", b"3.5", NOW) == {
         "sensor": "river-stage",
+        "site": "bizhai",
         "at": NOW,
         "value": 3.5,
     }

@@ -34,6 +34,13 @@ def reading(**changes: Any) -> dict[str, Any]:
         (reading(value=True), "value", "not_a_number"),
         (reading(value=None), "value", "missing"),
         (reading(unit="ft"), "unit", "wrong_unit"),
+        (reading(site="baida"), "site", "wrong_site"),
+        (reading(site=7), "site", "wrong_site"),
+        (reading(quality="bad"), "quality", "bad_quality"),
+        (reading(quality="Good"), "quality", "quality_unknown"),
+        (reading(quality=2), "quality", "quality_unknown"),
+        (reading(quality=True), "quality", "quality_unknown"),
+        (reading(quality=["good"]), "quality", "quality_unknown"),
         (reading(at="2027-01-01T00:00:00Z"), "at", "in_the_future"),
         (reading(at="2026-08-19T17:59:00"), "at", "not_a_moment"),
         (reading(at="yesterday"), "at", "not_a_moment"),
@@ -72,6 +79,25 @@ def test_a_reading_outside_what_the_sensor_can_measure_is_kept_and_marked(
     assert sensing.take([reading(value=99.0)]).accepted == 1
     with any_township.reading() as session:
         assert newest_of_all(session)[1].quality == sensing_module.SUSPECT
+
+
+@pytest.mark.parametrize(
+    ("told", "value", "kept"),
+    [
+        ("good", 3.5, sensing_module.GOOD),
+        (0, 3.5, sensing_module.GOOD),
+        (None, 3.5, sensing_module.GOOD),
+        ("suspect", 3.5, sensing_module.SUSPECT),
+        (1, 3.5, sensing_module.SUSPECT),
+        ("good", 99.0, sensing_module.SUSPECT),
+    ],
+)
+def test_what_its_sender_suspects_stays_suspect_and_praise_does_not_help_an_impossible_value(
+    sensing: Sensing, any_township: Database, told: object, value: float, kept: int
+) -> None:
+    assert sensing.take([reading(site="bizhai", quality=told, value=value)]).accepted == 1
+    with any_township.reading() as session:
+        assert newest_of_all(session)[1].quality == kept
 
 
 def test_a_village_writes_only_its_own_sensors(sensing: Sensing) -> None:
