@@ -101,6 +101,11 @@ class _Trace:
     newest: Newest | None
     recent: deque[tuple[int, float]]
 
+    def forget_after(self, at: int) -> None:
+        """Take back what the small chart shows of later times than the newest reading: the sensor's clock was ahead."""
+        while self.recent and self.recent[-1][0] > at:
+            self.recent.pop()
+
     def add(self, at: int, value: float) -> None:
         """Move the small chart on: a newer value of the same minute replaces the last one."""
         if self.recent:
@@ -122,7 +127,10 @@ class Readings:
         self._traces: dict[int, _Trace] = {}
 
     def advance(self, session: Session) -> dict[str, list[tuple[int, float, int]]]:
-        """Look for what is new and give it by sensor id, oldest first: (epoch ms, value, quality)."""
+        """Look for what is new and give it by sensor id, oldest first: (epoch ms, value, quality).
+
+        The last of each sensor is its newest, also where that lies before what was told last (`operations.readings.newest`).
+        """
         present = newest_of_all(session)
         unknown = present.keys() - self._traces.keys()
         if unknown or not self._traces:
@@ -145,8 +153,11 @@ class Readings:
         told: dict[str, list[tuple[int, float, int]]] = {}
         for key, newest in moved.items():
             trace = self._traces[key]
-            rows = fresh.get(key) or [(newest.at, newest.value, newest.quality)]
+            rows = [row for row in fresh.get(key, ()) if row[0] <= newest.at] or [
+                (newest.at, newest.value, newest.quality)
+            ]
             trace.newest = newest
+            trace.forget_after(newest.at)
             for at, value, _quality in rows:
                 trace.add(at, value)
             told[trace.id] = rows

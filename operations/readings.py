@@ -33,10 +33,16 @@ newest = Table(
     Column("at", BigInteger, nullable=False),
     Column("value", Float, nullable=False),
     Column("quality", SmallInteger, nullable=False),
+    Column("measured_by", BigInteger, nullable=False),
     Column("due_from", BigInteger),
     Column("due_to", BigInteger),
 )
-"""The newest reading of each sensor, and the span of raw readings whose roll-ups are due (null when none is)."""
+"""The newest reading of each sensor, and the span of raw readings whose roll-ups are due (null when none is).
+
+The newest is the one with the latest `measured_by`: its own time, or the time at which it arrived where that was earlier, since nothing is
+measured after it arrived. Of two with the same, the one that arrived later. So a reading from a clock that ran ahead keeps its time and is
+the newest at once, but gives way to the next one after the clock was put right; a late reading still replaces nothing.
+"""
 
 
 def _roll_up(name: str) -> Table:

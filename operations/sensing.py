@@ -79,7 +79,7 @@ class Sensing:
         upsert, upsert_newest = _statements(dialect)
         self._upsert = Prepared(upsert, dialect, ("sensor_key", "at", "value", "quality"))
         self._upsert_newest = Prepared(
-            upsert_newest, dialect, ("sensor_key", "at", "value", "quality", "due_from", "due_to")
+            upsert_newest, dialect, ("sensor_key", "at", "value", "quality", "measured_by", "due_from", "due_to")
         )
 
     def take(self, rows: Sequence[Any], principal: Principal | None = None) -> Outcome:
@@ -89,13 +89,15 @@ class Sensing:
         suspect, as a word or as kept (0, 1); one that it calls bad is refused. Outside what the sensor can measure a value is suspect
         whatever its sender says.
 
-        A repeated (sensor, at) replaces the value: the newest word of a sensor about a moment counts. With a `principal`, only
+        A repeated (sensor, at) replaces the value: the newest word of a sensor about a moment counts. A time up to `FUTURE_TOLERANCE_MS` ahead
+        of our clock is kept as it was sent; which reading is a sensor's newest is told at `operations.readings.newest`. With a `principal`, only
         sensors of sites for which they hold `reading.write` are taken. Raises UserError("batch_too_large"), and Unavailable when the
         database cannot take it: then nothing of the batch was kept and nothing may be acknowledged.
         """
         if len(rows) > MAX_BATCH:
             raise UserError("batch_too_large", limit=MAX_BATCH)
-        latest = epoch_ms(self._clock.now()) + FUTURE_TOLERANCE_MS
+        now = epoch_ms(self._clock.now())
+        latest = now + FUTURE_TOLERANCE_MS
         good: dict[tuple[int, int], Row] = {}
         rejected: list[Rejection] = []
         allowed: dict[str, bool] = {}
@@ -116,7 +118,7 @@ class Sensing:
                 continue
             good[facts.key, at] = (facts.key, at, value, quality)
         if good:
-            self._keep(list(good.values()))
+            self._keep(list(good.values()), now)
         accepted = len(rows) - len(rejected)
         accepted_total.inc(accepted)
         for rejection in rejected:
@@ -161,7 +163,7 @@ class Sensing:
             # Only now: a look that failed must be repeated before anybody is told that a sensor is unknown.
             self._loaded_at = now
 
-    def _keep(self, rows: list[Row]) -> None:
+    def _keep(self, rows: list[Row], now: int) -> None:
         last: dict[int, Row] = {}
         spans: dict[int, tuple[int, int]] = {}
         for row in rows:
@@ -171,15 +173,17 @@ class Sensing:
                 last[key], spans[key] = row, (at, at)
                 continue
             start, end = spans[key]
-            if at < start:
-                spans[key] = (at, end)
-            elif at >= end:
-                last[key], spans[key] = row, (start, at)
+            spans[key] = (min(start, at), max(end, at))
+            # Of several that are ahead of our clock the one that stands later arrived later.
+            if min(at, now) >= min(present[1], now):
+                last[key] = row
         with self._database.writing() as session:
             connection = session.connection()
             self._upsert.run(connection, rows)
             # Sorted: two writers that lock the same rows in another order would dead-lock on PostgreSQL.
-            self._upsert_newest.run(connection, [(*last[key], *spans[key]) for key in sorted(last)])
+            self._upsert_newest.run(
+                connection, [(*last[key], min(last[key][1], now), *spans[key]) for key in sorted(last)]
+            )
 
 
 class Prepared:
@@ -290,7 +294,7 @@ def _statements(dialect: Dialect) -> tuple[Any, Any]:
         index_elements=["sensor_key", "at"], set_={"value": row.excluded.value, "quality": row.excluded.quality}
     )
     mine = insert(newest)
-    newer = mine.excluded.at >= newest.c.at
+    newer = mine.excluded.measured_by >= newest.c.measured_by
 
     def later(column: str) -> Any:
         return case((newer, mine.excluded[column]), else_=newest.c[column])
@@ -298,9 +302,7 @@ def _statements(dialect: Dialect) -> tuple[Any, Any]:
     upsert_newest = mine.on_conflict_do_update(
         index_elements=["sensor_key"],
         set_={
-            "at": greatest(mine.excluded.at, newest.c.at),
-            "value": later("value"),
-            "quality": later("quality"),
+            **{name: later(name) for name in ("at", "value", "quality", "measured_by")},
             "due_from": least(mine.excluded.due_from, func.coalesce(newest.c.due_from, mine.excluded.due_from)),
             "due_to": greatest(mine.excluded.due_to, func.coalesce(newest.c.due_to, mine.excluded.due_to)),
         },

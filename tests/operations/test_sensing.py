@@ -11,7 +11,7 @@ from foundation.clock import ManualClock, epoch_ms
 from foundation.database import Database
 from foundation.errors import UserError
 from operations import sensing as sensing_module
-from operations.readings import newest_of_all, recent
+from operations.readings import Newest, newest_of_all, recent
 from operations.sensing import Rejection, Sensing
 
 AT = "2026-08-19T17:59:00+08:00"
@@ -71,6 +71,36 @@ def test_a_late_reading_does_not_move_the_newest_back(
     with any_township.reading() as session:
         assert newest_of_all(session)[1].value == 5.0
         assert [value for _at, value in recent(session, 1, 10)] == [4.0, 5.0]
+
+
+def test_a_clock_that_ran_ahead_and_was_put_right_holds_nothing_back(
+    sensing: Sensing, any_township: Database, clock: ManualClock
+) -> None:
+    now = epoch_ms(clock.now())
+    sensing.take([reading(at=now + 100_000, value=5.0)])
+    with any_township.reading() as session:
+        assert newest_of_all(session)[1] == Newest(now + 100_000, 5.0, 0), "as it was sent, and at once"
+    clock.advance(20)
+    sensing.take([reading(at=now - 60_000, value=3.0)])
+    with any_township.reading() as session:
+        assert newest_of_all(session)[1].value == 5.0, "a late reading replaces nothing"
+    sensing.take([reading(at=now + 20_000, value=6.0)])
+    with any_township.reading() as session:
+        assert newest_of_all(session)[1] == Newest(now + 20_000, 6.0, 0)
+        assert [at - now for at, _value in recent(session, 1, 10)] == [-60_000, 20_000, 100_000]
+
+
+def test_of_readings_in_one_batch_the_one_measured_last_is_the_newest(
+    sensing: Sensing, any_township: Database, clock: ManualClock
+) -> None:
+    now = epoch_ms(clock.now())
+    times = (now - 2000, now - 1000, now - 3000)
+    sensing.take([reading(at=at, value=float(index)) for index, at in enumerate(times)])
+    with any_township.reading() as session:
+        assert newest_of_all(session)[1].value == 1.0
+    sensing.take([reading(at=now + 90_000, value=7.0), reading(at=now, value=8.0)])
+    with any_township.reading() as session:
+        assert newest_of_all(session)[1].value == 8.0
 
 
 def test_a_reading_outside_what_the_sensor_can_measure_is_kept_and_marked(
