@@ -18,7 +18,7 @@ const notice = byId("notice", HTMLElement);
 const soundBar = byId("sound", HTMLElement);
 const sounds = byId("sounds", HTMLElement);
 
-/** @type {import("./protocol.js").Participant[]} */
+/** @type {import("./wire.js").Participant[]} */
 let roster = [];
 let me = "";
 let host = false;

@@ -13,7 +13,7 @@ export class People {
     this.drawn = "";
   }
 
-  /** @param {import("./protocol.js").Participant[]} people @param {string} me @param {boolean} host */
+  /** @param {import("./wire.js").Participant[]} people @param {string} me @param {boolean} host */
   show(people, me, host) {
     const text = JSON.stringify([people, me, host]);
     if (text === this.drawn) return;
@@ -22,7 +22,7 @@ export class People {
     this.list.replaceChildren(...people.map((who) => this.#line(who, who.participant === me, host)));
   }
 
-  /** @param {import("./protocol.js").Participant} who @param {boolean} own @param {boolean} host */
+  /** @param {import("./wire.js").Participant} who @param {boolean} own @param {boolean} host */
   #line(who, own, host) {
     const line = document.createElement("li");
     line.dataset.participant = who.participant;

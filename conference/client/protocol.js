@@ -1,16 +1,15 @@
 /**
- * The room protocol of docs/room-protocol.md in a browser, version 1: joins, makes the one peer connection with its one offer, and keeps it alive.
+ * The room protocol of docs/room-protocol.md in a browser, version 1: joins, makes sessions, and keeps the stay alive whatever the network does.
  * It knows no page: whatever shows a room gives it tracks and listens to its events.
  */
 
-import { io } from "/assets/vendor/socket.io-client/socket.io.esm.min.js";
+import { newSessionId, Session } from "./session.js";
+import { Refused, Wire } from "./wire.js";
 
-/** @typedef {"host" | "speaker" | "listener"} Role */
-/** @typedef {{participant: string, name: string, site: string | null, role: Role, muted: boolean, camera: boolean, screen: boolean, connected: boolean, since: number}} Participant */
-/** @typedef {{version: number, participants: Participant[]}} Roster */
-/** @typedef {{slot: string, participant: string, kind: import("./slots.js").PictureKind, height: number}} Wanted */
-/** @typedef {{slot: string, kind: string, participant: string | null}} Shown */
-/** @typedef {{participant: string, name: string, role: Role, title: string, muted: boolean, roster: Roster, live: boolean, video_slots: number, ice_servers: RTCIceServer[], now: number}} Welcome */
+/** @typedef {import("./wire.js").Roster} Roster */
+/** @typedef {import("./wire.js").Shown} Shown */
+/** @typedef {import("./wire.js").Wanted} Wanted */
+/** @typedef {import("./wire.js").Welcome} Welcome */
 /** @typedef {"connecting" | "live" | "reconnecting" | "signal_lost" | "no_node" | "over"} LinkState */
 /**
  * What happens in a room.
@@ -26,67 +25,12 @@ import { io } from "/assets/vendor/socket.io-client/socket.io.esm.min.js";
  * @property {(muted: boolean) => void} muted
  */
 
-const ACK_TIMEOUT_MS = 8000;
 const CONNECT_TIMEOUT_MS = 8000;
 const DEAD_AFTER_MS = 3000;
 const BACK_OFF_MS = [250, 500, 1000, 2000, 4000, 5000];
-const AUDIO_SLOTS = 3;
-/** The three layers of a camera; the smallest comes first, as browsers give up the last one first. */
-const LAYERS = [
-  { rid: "q", scaleResolutionDownBy: 4, maxBitrate: 120_000 },
-  { rid: "h", scaleResolutionDownBy: 2, maxBitrate: 400_000 },
-  { rid: "f", scaleResolutionDownBy: 1, maxBitrate: 1_500_000 },
-];
-const SCREEN_ENCODING = { maxBitrate: 2_500_000, maxFramerate: 10 };
 /** These end a stay: a new session would be wrong or useless. */
 const FINAL = new Set(["replaced", "removed", "ended"]);
 const FINAL_CODES = new Set(["forbidden", "not_found", "room_closed", "unauthenticated"]);
-
-/** An answer of the server that says no; `code` is for programs, `message` for people. */
-export class Refused extends Error {
-  /** @param {string} code @param {string} message */
-  constructor(code, message) {
-    super(message || code);
-    this.code = code;
-  }
-}
-
-/**
- * A random UUID; `crypto.randomUUID` exists only on https and localhost.
- * @returns {string}
- */
-export function newSessionId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
-}
-
-/** One peer connection and what belongs to it; closed as a whole. */
-class Session {
-  /** @param {Welcome} welcome @param {string} id */
-  constructor(welcome, id) {
-    this.id = id;
-    this.peer = new RTCPeerConnection({ iceServers: welcome.ice_servers, bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" });
-    // The order of docs/room-protocol.md, "The offer and the answer": the node numbers slots by place.
-    this.microphone = this.peer.addTransceiver("audio", { direction: "sendonly" }).sender;
-    this.camera = this.peer.addTransceiver("video", { direction: "sendonly", sendEncodings: LAYERS.map((layer) => ({ ...layer })) }).sender;
-    this.screen = this.peer.addTransceiver("video", { direction: "sendonly", sendEncodings: [{ ...SCREEN_ENCODING }] }).sender;
-    for (let index = 0; index < AUDIO_SLOTS; index += 1) this.peer.addTransceiver("audio", { direction: "recvonly" });
-    for (let index = 0; index < welcome.video_slots; index += 1) this.peer.addTransceiver("video", { direction: "recvonly" });
-    /** @type {Map<string, string>} mid → slot */
-    this.slotOfMid = new Map();
-    /** @type {Map<string, Shown>} */
-    this.shown = new Map();
-    this.connected = false;
-  }
-
-  close() {
-    this.peer.onconnectionstatechange = null;
-    this.peer.close();
-  }
-}
 
 /** A stay in one room, from `join` to `leave`; it makes as many sessions as the network asks for. */
 export class RoomClient {
@@ -101,10 +45,10 @@ export class RoomClient {
     this.muted = false;
     /** @type {Map<string, Shown>} */
     this.shown = new Map();
-    /** @type {{audio: MediaStreamTrack | null, camera: MediaStreamTrack | null, screen: MediaStreamTrack | null}} */
+    /** @type {import("./session.js").Sending} */
     this.sending = { audio: null, camera: null, screen: null };
-    /** @type {import("/assets/vendor/socket.io-client/socket.io.esm.min.js").Socket | null} */
-    this.socket = null;
+    /** @type {Wire | null} */
+    this.wire = null;
     /** @type {Session | null} */
     this.session = null;
     /** @type {Session | null} a session that is being made beside the old one */
@@ -134,34 +78,31 @@ export class RoomClient {
     this.sending.camera = sending.camera;
     this.#applyMuted(sending.muted);
     this.#say("connecting");
-    const socket = io("/room", { transports: ["websocket"], reconnectionDelay: 250, reconnectionDelayMax: 3000, forceNew: true });
-    this.socket = socket;
-    socket.on("connect", () => void this.#signalled());
-    socket.on("connect_error", (/** @type {Error & {data?: {code?: string}}} */ error) => {
-      const code = error.data?.code;
-      if (code !== undefined && FINAL_CODES.has(code)) this.#end(code);
-      // A refusal by the server ends socket.io's own tries; only a broken wire goes on by itself.
-      else if (!socket.active) this.#later(() => socket.connect());
-    });
-    socket.on("disconnect", (reason) => {
-      if (this.over) return;
-      if (this.#peerLives()) this.#say("signal_lost");
-      else this.#say("reconnecting");
-      if (reason === "io server disconnect") this.#later(() => socket.connect());
-    });
-    socket.on("roster", (/** @type {Roster} */ roster) => this.#heardRoster(roster));
-    socket.on("slots", (/** @type {{slots: Shown[]}} */ told) => this.#heardSlots(told.slots));
-    socket.on("speakers", (/** @type {{participants: string[]}} */ told) => this.events.speakers(told.participants));
-    socket.on("closed", (/** @type {{reason: string}} */ told) => {
-      if (FINAL.has(told.reason)) this.#end(told.reason);
-      else this.#renew();
+    this.wire = new Wire({
+      up: () => void this.#signalled(),
+      down: (forGood) => {
+        if (this.over) return;
+        this.#say(this.session?.lives ? "signal_lost" : "reconnecting");
+        if (forGood) this.#later(() => this.wire?.redial());
+      },
+      refused: (code, forGood) => {
+        if (code !== undefined && FINAL_CODES.has(code)) this.#end(code);
+        else if (forGood) this.#later(() => this.wire?.redial());
+      },
+      roster: (roster) => this.#heardRoster(roster),
+      slots: (told) => this.#heardSlots(told.slots),
+      speakers: (told) => this.events.speakers(told.participants),
+      closed: (told) => {
+        if (FINAL.has(told.reason)) this.#end(told.reason);
+        else this.#renew();
+      },
     });
   }
 
   /** Go out for good. */
   leave() {
     if (this.over) return;
-    this.socket?.emit("leave", {});
+    this.wire?.leave();
     this.#end("left");
   }
 
@@ -181,7 +122,7 @@ export class RoomClient {
    */
   async setMuted(muted) {
     if (muted) this.#applyMuted(true);
-    if (this.socket?.connected) await this.#state({ muted });
+    if (this.wire?.stands) await this.#state({ muted });
     if (!muted) this.#applyMuted(false);
   }
 
@@ -219,42 +160,17 @@ export class RoomClient {
 
   /**
    * What each slot receives.
-   * @returns {Promise<{negotiations: number, slots: {slot: string, kind: string, source: string | null, framesDecoded: number, packetsLost: number,
-   *   freezeCount: number, jitter: number, packetsReceived: number, audioEnergy: number, frameHeight: number}[]}>}
+   * @returns {Promise<{negotiations: number, slots: import("./session.js").Received[]}>}
    */
   async stats() {
-    const session = this.session;
-    /** @type {Map<string, any>} */
-    const inbound = new Map();
-    if (session !== null) {
-      for (const entry of (await session.peer.getStats()).values()) {
-        if (entry.type === "inbound-rtp") inbound.set(session.slotOfMid.get(entry.mid) ?? "", entry);
-      }
-    }
-    const slots = [...(session?.slotOfMid.values() ?? [])].map((slot) => {
-      const entry = inbound.get(slot) ?? {};
-      const shown = this.shown.get(slot);
-      return {
-        slot,
-        kind: shown?.kind ?? (slot.startsWith("a") ? "audio" : "camera"),
-        source: shown?.participant ?? null,
-        framesDecoded: entry.framesDecoded ?? 0,
-        packetsLost: entry.packetsLost ?? 0,
-        freezeCount: entry.freezeCount ?? 0,
-        jitter: entry.jitter ?? 0,
-        packetsReceived: entry.packetsReceived ?? 0,
-        audioEnergy: entry.totalAudioEnergy ?? 0,
-        frameHeight: entry.frameHeight ?? 0,
-      };
-    });
-    return { negotiations: this.negotiations, slots };
+    return { negotiations: this.negotiations, slots: (await this.session?.stats()) ?? [] };
   }
 
   /** The signalling connection stands (again): take up the living session, or make one. */
   async #signalled() {
     if (this.over) return;
     const session = this.session;
-    if (session === null || !this.#peerLives()) {
+    if (session === null || !session.lives) {
       this.#renew(0);
       return;
     }
@@ -288,7 +204,7 @@ export class RoomClient {
   }
 
   async #build() {
-    if (this.over || !this.socket?.connected) return;
+    if (this.over || !this.wire?.stands) return;
     this.attempt += 1;
     const attempt = this.attempt;
     this.tries += 1;
@@ -303,16 +219,13 @@ export class RoomClient {
       this.coming = session;
       this.#watch(session);
       const speaks = welcome.role !== "listener";
-      await session.microphone.replaceTrack(speaks ? this.sending.audio : null);
-      await session.camera.replaceTrack(speaks ? this.sending.camera : null);
-      await session.screen.replaceTrack(speaks ? this.sending.screen : null);
-      await session.peer.setLocalDescription(await session.peer.createOffer());
+      await session.send(speaks ? this.sending : { audio: null, camera: null, screen: null });
+      const sdp = await session.offer();
       if (attempt !== this.attempt) return;
       this.negotiations += 1;
-      const answer = await this.#ask("offer", { sdp: session.peer.localDescription?.sdp });
+      const answer = await this.#ask("offer", { sdp });
       if (attempt !== this.attempt) return;
-      for (const { mid, slot } of answer.slots) session.slotOfMid.set(mid, slot);
-      await session.peer.setRemoteDescription({ type: "answer", sdp: answer.sdp });
+      await session.accept(answer);
       // The node may have told what slots show before its answer was here.
       this.#takeOver(session);
       await this.#tellState();
@@ -331,10 +244,7 @@ export class RoomClient {
     this.session = session;
     this.coming = null;
     this.shown = session.shown;
-    for (const transceiver of session.peer.getTransceivers()) {
-      const slot = session.slotOfMid.get(transceiver.mid ?? "");
-      if (slot !== undefined) this.events.track(slot, transceiver.receiver.track);
-    }
+    for (const [slot, track] of session.tracks()) this.events.track(slot, track);
     this.events.shown(this.shown);
   }
 
@@ -347,7 +257,7 @@ export class RoomClient {
         session.connected = true;
         clearTimeout(this.deadTimer);
         this.tries = 0;
-        this.#say(this.socket?.connected ? "live" : "signal_lost");
+        this.#say(this.wire?.stands ? "live" : "signal_lost");
       } else if (state === "failed" || state === "closed") {
         this.#renew();
       } else if (state === "disconnected") {
@@ -410,7 +320,7 @@ export class RoomClient {
 
   /** @param {{muted?: boolean, camera?: boolean, screen?: boolean}} state */
   async #state(state) {
-    if (!this.socket?.connected) return;
+    if (!this.wire?.stands) return;
     this.statesUnderWay += 1;
     try {
       await this.#ask("state", state);
@@ -421,7 +331,7 @@ export class RoomClient {
 
   async #sendWant() {
     const session = this.session;
-    if (session === null || !this.socket?.connected) return;
+    if (session === null || !this.wire?.stands) return;
     try {
       await this.#ask("want", { video: this.wanted });
     } catch (error) {
@@ -438,16 +348,10 @@ export class RoomClient {
     for (const session of [this.session, this.coming]) if (session !== null) await action(session);
   }
 
-  #peerLives() {
-    return this.session !== null && this.session.peer.connectionState === "connected";
-  }
-
   /** @param {string} event @param {object} payload @returns {Promise<any>} */
   async #ask(event, payload) {
-    if (!this.socket) throw new Refused("not_joined", "");
-    const answer = await this.socket.timeout(ACK_TIMEOUT_MS).emitWithAck(event, payload);
-    if (answer?.error) throw new Refused(String(answer.error.code), String(answer.error.message ?? ""));
-    return answer;
+    if (this.wire === null) throw new Refused("not_joined", "");
+    return this.wire.ask(event, payload);
   }
 
   /** @param {LinkState} state @param {string} [reason] */
@@ -465,8 +369,7 @@ export class RoomClient {
     this.session?.close();
     this.coming = null;
     this.session = null;
-    // Let the word "leave" go out before the wire is cut.
-    setTimeout(() => this.socket?.disconnect(), 300);
+    this.wire?.close();
     this.#say("over", reason);
   }
 }

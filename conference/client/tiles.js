@@ -3,9 +3,9 @@
 import { assign, fitBest, keyOf } from "./slots.js";
 import { config, span, t } from "./text.js";
 
-/** @typedef {import("./protocol.js").Participant} Participant */
-/** @typedef {import("./protocol.js").Wanted} Wanted */
-/** @typedef {import("./protocol.js").Shown} Shown */
+/** @typedef {import("./wire.js").Participant} Participant */
+/** @typedef {import("./wire.js").Wanted} Wanted */
+/** @typedef {import("./wire.js").Shown} Shown */
 /** @typedef {import("./slots.js").PictureKind} PictureKind */
 
 const TILES_MAX = 9;

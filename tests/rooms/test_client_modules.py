@@ -31,7 +31,7 @@ def test_every_text_of_the_page_is_in_both_catalogues() -> None:
 
 
 def test_the_protocol_module_knows_no_page() -> None:
-    for name in ("protocol.js", "slots.js"):
+    for name in ("protocol.js", "session.js", "slots.js", "wire.js"):
         assert not re.search(
             r"\b(document|localStorage|HTMLElement|querySelector)\b", (CLIENT / name).read_text("utf-8")
         )

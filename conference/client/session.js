@@ -1,0 +1,110 @@
+/** A session: one peer connection with its one offer, what is sent over it and which slot each of its receiving places is. Closed as a whole. */
+
+/** @typedef {import("./wire.js").Shown} Shown */
+/** @typedef {{audio: MediaStreamTrack | null, camera: MediaStreamTrack | null, screen: MediaStreamTrack | null}} Sending */
+/**
+ * What one slot receives.
+ * @typedef {{slot: string, kind: string, source: string | null, framesDecoded: number, packetsLost: number, freezeCount: number, jitter: number,
+ *   packetsReceived: number, audioEnergy: number, frameHeight: number}} Received
+ */
+
+const AUDIO_SLOTS = 3;
+/** The three layers of a camera; the smallest comes first, as browsers give up the last one first. */
+const LAYERS = [
+  { rid: "q", scaleResolutionDownBy: 4, maxBitrate: 120_000 },
+  { rid: "h", scaleResolutionDownBy: 2, maxBitrate: 400_000 },
+  { rid: "f", scaleResolutionDownBy: 1, maxBitrate: 1_500_000 },
+];
+const SCREEN_ENCODING = { maxBitrate: 2_500_000, maxFramerate: 10 };
+
+export class Session {
+  /** @param {import("./wire.js").Welcome} welcome @param {string} id */
+  constructor(welcome, id) {
+    this.id = id;
+    this.peer = new RTCPeerConnection({ iceServers: welcome.ice_servers, bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" });
+    // The order of docs/room-protocol.md, "The offer and the answer": the node numbers slots by place.
+    this.microphone = this.peer.addTransceiver("audio", { direction: "sendonly" }).sender;
+    this.camera = this.peer.addTransceiver("video", { direction: "sendonly", sendEncodings: LAYERS.map((layer) => ({ ...layer })) }).sender;
+    this.screen = this.peer.addTransceiver("video", { direction: "sendonly", sendEncodings: [{ ...SCREEN_ENCODING }] }).sender;
+    for (let index = 0; index < AUDIO_SLOTS; index += 1) this.peer.addTransceiver("audio", { direction: "recvonly" });
+    for (let index = 0; index < welcome.video_slots; index += 1) this.peer.addTransceiver("video", { direction: "recvonly" });
+    /** @type {Map<string, string>} mid → slot */
+    this.slotOfMid = new Map();
+    /** @type {Map<string, Shown>} */
+    this.shown = new Map();
+    this.connected = false;
+  }
+
+  get lives() {
+    return this.peer.connectionState === "connected";
+  }
+
+  /** Send these from the offer on. @param {Sending} sending */
+  async send(sending) {
+    await this.microphone.replaceTrack(sending.audio);
+    await this.camera.replaceTrack(sending.camera);
+    await this.screen.replaceTrack(sending.screen);
+  }
+
+  /** The one offer. @returns {Promise<string | undefined>} its SDP */
+  async offer() {
+    await this.peer.setLocalDescription(await this.peer.createOffer());
+    return this.peer.localDescription?.sdp;
+  }
+
+  /** Take the one answer. @param {{sdp: string, slots: {mid: string, slot: string}[]}} answer */
+  async accept(answer) {
+    for (const { mid, slot } of answer.slots) this.slotOfMid.set(mid, slot);
+    await this.peer.setRemoteDescription({ type: "answer", sdp: answer.sdp });
+  }
+
+  /** The receiving track of each slot. @returns {[string, MediaStreamTrack][]} */
+  tracks() {
+    return this.peer.getTransceivers().flatMap((transceiver) => {
+      const slot = this.slotOfMid.get(transceiver.mid ?? "");
+      return slot === undefined ? [] : [/** @type {[string, MediaStreamTrack]} */ ([slot, transceiver.receiver.track])];
+    });
+  }
+
+  /** @returns {Promise<Received[]>} */
+  async stats() {
+    /** @type {Map<string, any>} */
+    const inbound = new Map();
+    for (const entry of (await this.peer.getStats()).values()) {
+      if (entry.type === "inbound-rtp") inbound.set(this.slotOfMid.get(entry.mid) ?? "", entry);
+    }
+    return [...this.slotOfMid.values()].map((slot) => {
+      const entry = inbound.get(slot) ?? {};
+      const shown = this.shown.get(slot);
+      return {
+        slot,
+        kind: shown?.kind ?? (slot.startsWith("a") ? "audio" : "camera"),
+        source: shown?.participant ?? null,
+        framesDecoded: entry.framesDecoded ?? 0,
+        packetsLost: entry.packetsLost ?? 0,
+        freezeCount: entry.freezeCount ?? 0,
+        jitter: entry.jitter ?? 0,
+        packetsReceived: entry.packetsReceived ?? 0,
+        audioEnergy: entry.totalAudioEnergy ?? 0,
+        frameHeight: entry.frameHeight ?? 0,
+      };
+    });
+  }
+
+  close() {
+    this.peer.onconnectionstatechange = null;
+    this.peer.close();
+  }
+}
+
+/**
+ * A random UUID; `crypto.randomUUID` exists only on https and localhost.
+ * @returns {string}
+ */
+export function newSessionId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}
