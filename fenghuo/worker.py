@@ -99,29 +99,33 @@ class Worker:
         """Stay connected to web, for ever, and tell it every two seconds how ingest goes."""
         node = new_id()
         while True:
-            async with contextlib.AsyncExitStack() as stack:
-                client = socketio.AsyncClient(reconnection=False)
-                stack.push_async_callback(client.disconnect)
-                try:
-                    await client.connect(
-                        self._settings.web_address,
-                        namespaces=[NAMESPACE],
-                        transports=["websocket"],
-                        auth={
-                            "token": secret(self._settings.home, "node"),
-                            "kind": "worker",
-                            "node": node,
-                            "version": 1,
-                        },
-                        wait_timeout=5,
-                    )
-                    await self._tell(client)
-                except (socketio.exceptions.SocketIOError, OSError, TimeoutError) as error:
-                    logger.info("web does not answer", extra={"reason": str(error)})
-                except Exception:
-                    # A worker that web takes for dead would be a lie on the wall: dial again, whatever it was.
-                    logger.exception("the worker could not report")
+            try:
+                await self._dial(node)
+            except (socketio.exceptions.SocketIOError, OSError, TimeoutError) as error:
+                logger.info("web does not answer", extra={"reason": str(error)})
+            except Exception:
+                # A living worker that web takes for dead would be a lie on the wall: dial again, whatever it was.
+                logger.exception("the worker could not report")
             await asyncio.sleep(DIAL_AGAIN_S)
+
+    async def _dial(self, node: str) -> None:
+        """One connection to web, until it ends."""
+        async with contextlib.AsyncExitStack() as stack:
+            client = socketio.AsyncClient(reconnection=False)
+            stack.push_async_callback(client.disconnect)
+            await client.connect(
+                self._settings.web_address,
+                namespaces=[NAMESPACE],
+                transports=["websocket"],
+                auth={
+                    "token": secret(self._settings.home, "node"),
+                    "kind": "worker",
+                    "node": node,
+                    "version": 1,
+                },
+                wait_timeout=5,
+            )
+            await self._tell(client)
 
     async def _tell(self, client: Any) -> None:
         written, told_at = self._ingest.written, time.monotonic()

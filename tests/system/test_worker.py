@@ -1,0 +1,47 @@
+"""The worker outlives what nobody foresaw."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from fenghuo import worker as worker_module
+from fenghuo.worker import Worker
+from foundation.database import Database
+from foundation.settings import Settings
+
+
+def test_a_report_that_fails_is_not_the_last(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    dialled = asyncio.Event()
+    dials: list[int] = []
+
+    class Client:
+        """A connection that fails in ways of its own, when it begins and when it ends."""
+
+        def __init__(self, **_options: Any) -> None:
+            dials.append(1)
+            if len(dials) == 3:
+                dialled.set()
+
+        async def connect(self, *_where: Any, **_options: Any) -> None:
+            raise ValueError("what web sent makes no sense")
+
+        async def disconnect(self) -> None:
+            if len(dials) == 2:
+                raise RuntimeError("it had never begun")
+
+    monkeypatch.setattr(worker_module.socketio, "AsyncClient", Client)
+    monkeypatch.setattr(worker_module, "DIAL_AGAIN_S", 0)
+
+    async def report() -> None:
+        reporting = asyncio.create_task(Worker(settings)._report())
+        async with asyncio.timeout(10):
+            await dialled.wait()
+        assert not reporting.done()
+        reporting.cancel()
+        await asyncio.gather(reporting, return_exceptions=True)
+
+    asyncio.run(report())
+    assert {record.exc_info[0] for record in caplog.records if record.exc_info} == {ValueError, RuntimeError}
