@@ -93,7 +93,8 @@ class Operational:
 class Database:
     """One database and its sessions.
 
-    `reading()` gives a session that must not write; `writing()` one whose transaction holds the write lock from its first statement
+    `reading()` gives a session that must not write and sees one moment however many queries it makes (SQLite: by its write-ahead log;
+    PostgreSQL: REPEATABLE READ); `writing()` one whose transaction holds the write lock from its first statement
     (SQLite: BEGIN IMMEDIATE, otherwise two writers that both read first would dead-lock) and is committed when the block ends well.
     Both see one world only: the real one, or the exercise named.
     """
@@ -111,9 +112,12 @@ class Database:
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
+        one_moment = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
-        event.listen(self._sessions, "do_orm_execute", _one_world)
-        event.listen(self._sessions, "before_flush", _stamp)
+        self._reading_sessions = sessionmaker(one_moment, expire_on_commit=False)
+        for sessions in (self._sessions, self._reading_sessions):
+            event.listen(sessions, "do_orm_execute", _one_world)
+            event.listen(sessions, "before_flush", _stamp)
         self._listeners: list[Callable[[], None]] = []
         self._checked_at = float("-inf")
         self._lock = threading.Lock()
@@ -126,7 +130,7 @@ class Database:
     @contextmanager
     def reading(self, exercise_id: str | None = None) -> Iterator[Session]:
         """A session for queries; whatever it changed is thrown away."""
-        with self._sessions(info={"exercise_id": exercise_id}) as session:
+        with self._reading_sessions(info={"exercise_id": exercise_id}) as session:
             yield session
 
     @contextmanager

@@ -144,7 +144,10 @@ class Verdict:
 
 
 def verify(session: Session) -> Verdict:
-    """Walk the whole journal and recompute every hash; a changed, missing or added row is found and named."""
+    """Walk the whole journal and recompute every hash; a changed, missing or added row is found and named.
+
+    The session must be a reading one: it sees rows and head of one moment, while others go on writing.
+    """
     expected, previous, count = 1, GENESIS, 0
     for row in _all(session):
         if row.id != expected:

@@ -1,7 +1,9 @@
 """The journal: one order, a chain that shows any change, two worlds that do not see each other."""
 
 import threading
+from collections.abc import Iterator
 
+import pytest
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
@@ -58,6 +60,22 @@ def test_a_journal_cut_off_at_its_end_is_noticed(any_database: Database, clock: 
     with any_database.writing() as session:
         session.execute(delete(JournalRow).where(JournalRow.id == 5))
     assert verdict(any_database).first_bad == 5
+
+
+def test_a_journal_that_grows_while_it_is_verified_is_intact(
+    any_database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(any_database, clock, 5)
+    walk = journal._all
+
+    def walk_while_others_write(session: Session) -> Iterator[JournalRow]:
+        for row in walk(session):
+            if row.id <= 5:
+                written(any_database, clock, 1)
+            yield row
+
+    monkeypatch.setattr(journal, "_all", walk_while_others_write)
+    assert verdict(any_database) == Verdict(5, None)
 
 
 def test_writers_at_once_get_one_order_without_gaps(any_database: Database, clock: ManualClock) -> None:
