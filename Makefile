@@ -12,7 +12,7 @@ VENDOR := dashboard/assets/vendor/.complete
 NODE := $(if $(shell command -v npm 2>/dev/null),,$(VENV)/.node)
 RUN_NODE := PATH="$(CURDIR)/$(BIN):$$PATH" node
 
-.PHONY: help demo serve install vendor dev test format bench image lock clean
+.PHONY: help demo serve install vendor dev test format bench bench-rooms image lock clean
 .PHONY: check check-format check-lint check-types check-floors check-dead check-browser
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -23,6 +23,7 @@ help:
 	@echo 'make test    all tests; as root on Debian it installs the browsers and servers they need'
 	@echo 'make check   format, lint, types, floors of the house, dead code, browser code'
 	@echo 'make bench   the measurements, one JSON line a figure'
+	@echo 'make bench-rooms  those of the consultation rooms, beside Janus and the floor in C'
 	@echo 'make image   build the container image with buildah, start it, wait until it is ready'
 	@echo 'make lock    renew the locks of requirements/ from pyproject.toml'
 	@echo 'make clean   remove what make made (never the data folder)'
@@ -94,7 +95,13 @@ format: dev
 
 bench: dev
 	@sh deploy/test-machine.sh >&2
-	@for file in $$(grep -l __main__ benchmarks/*.py); do \
+	@for file in $$(grep -l __main__ benchmarks/*.py | grep -v /rooms_); do \
+	  $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)" || exit 1; \
+	done
+
+bench-rooms: dev
+	@sh deploy/test-machine.sh gcc libc6-dev openssl >&2
+	@for file in benchmarks/rooms_*.py; do \
 	  $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)" || exit 1; \
 	done
 

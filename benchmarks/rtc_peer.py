@@ -22,6 +22,8 @@ FRAMES = 50
 CLOCK_RATE = 90_000
 VP8_PAYLOAD_TYPE = 96
 RTX_PAYLOAD_TYPE = 97
+RTP_OVERHEAD_BYTES = 20 + 16
+"""The header with abs-send-time, and the tag of AES-GCM."""
 CONSENT_EVERY_S = 2.0
 REPORT_EVERY_S = 1.0
 GENEROUS_BPS = 50_000_000
@@ -46,6 +48,22 @@ def prepared_frames(bits_per_second: int) -> list[list[bytes]]:
         payloads, _ = encoder.encode(frame, force_keyframe=number % FRAME_RATE == 0)
         frames.append(payloads)
     return frames[FRAME_RATE:]
+
+
+def steady_bursts(packets: int, packet_bytes: int, bursts_per_s: float) -> list[list[bytes]]:
+    """A second of bursts of equal packets (RTP header to SRTP tag: `packet_bytes`), the first a key frame of 640×480: [burst][packet]."""
+    size = packet_bytes - RTP_OVERHEAD_BYTES
+    noise = secrets.token_bytes(size)
+    key = b"\x90\x80\x80\x00" + b"\x10\x00\x00\x9d\x01\x2a\x80\x02\xe0\x01"
+    other = b"\x90\x80\x80\x00" + b"\x11\x00\x00"
+    rest = b"\x80\x80\x80\x00"
+    bursts = []
+    for number in range(max(1, int(bursts_per_s))):
+        first = key if number == 0 else other
+        bursts.append(
+            [(first if index == 0 else rest) + noise[len(first if index == 0 else rest) :] for index in range(packets)]
+        )
+    return bursts
 
 
 @dataclass
@@ -222,10 +240,10 @@ class RtcPeer:
 
     def _readable(self) -> None:
         buffer = self._buffer
-        receive = self._socket.recvfrom_into
+        receive = self._socket.recv_into
         while True:
             try:
-                size, address = receive(buffer)
+                size = receive(buffer)
             except (BlockingIOError, InterruptedError):
                 return
             first = buffer[0]
@@ -233,15 +251,16 @@ class RtcPeer:
                 if not 191 < buffer[1] < 224:
                     self.received += 1
             elif first < 4:
-                self._stun(bytes(buffer[:size]), address)
+                self._stun(bytes(buffer[:size]))
             elif self._dtls is not None:
                 self._dtls.feed(bytes(buffer[:size]))
 
-    def _stun(self, data: bytes, address: tuple[str, int]) -> None:
+    def _stun(self, data: bytes) -> None:
         if data[:2] == b"\x01\x01":
             self._checked.set()
             return
-        if len(data) >= 20 and data[:2] == b"\x00\x01":
+        if len(data) >= 20 and data[:2] == b"\x00\x01" and self._remote is not None:
+            address = self._remote.address
             answer = stun.binding_success(data[8:20], socket.inet_aton(address[0]), address[1], self.password.encode())
             self._socket.sendto(answer, address)
 

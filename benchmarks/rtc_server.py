@@ -25,6 +25,7 @@ from conference.media.node import MediaNode
 from foundation.settings import Settings
 
 CAMERA_HEIGHT = 480
+SUBSCRIBE_TRIES = 50
 STARTS = 8
 JANUS_LIBRARIES = Path("/usr/lib/x86_64-linux-gnu/janus")
 
@@ -260,12 +261,20 @@ class JanusServer:
                 peer.companion = target
             handle = await self._attach()
             streams = [{"feed": feeds[index]} for index in wanted]
-            offer = await self._message(
-                handle, {"request": "join", "ptype": "subscriber", "room": room, "streams": streams}
-            )
+            offer = await self._subscribe(handle, room, streams)
             remote = read_sdp(offer["jsep"]["sdp"], self._network)
             await self._message(handle, {"request": "start"}, target.answer(remote), "answer")
             await target.connect(remote)
+
+    async def _subscribe(self, handle: int, room: int, streams: list[dict[str, int]]) -> dict[str, Any]:
+        """Janus lists a publisher some time before others can subscribe to it."""
+        for _ in range(SUBSCRIBE_TRIES):
+            with contextlib.suppress(RuntimeError):
+                return await self._message(
+                    handle, {"request": "join", "ptype": "subscriber", "room": room, "streams": streams}
+                )
+            await asyncio.sleep(0.1)
+        raise TimeoutError("Janus does not let us subscribe")
 
     async def stop(self) -> None:
         if self._keep is not None:
