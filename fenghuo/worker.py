@@ -27,6 +27,8 @@ from operations.sensing import Sensing
 
 REPORT_EVERY_S = 2.0
 ROLL_UP_EVERY_S = 10.0
+ROLL_UP_PAUSE_S = 0.1
+"""Between two transactions: whoever waits to write a reading comes in here."""
 DIAL_AGAIN_S = 2.0
 NAMESPACE = "/nodes"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -84,16 +86,15 @@ class Worker:
         while True:
             await asyncio.sleep(ROLL_UP_EVERY_S)
             try:
-                await asyncio.to_thread(self._roll_up_once)
+                while await asyncio.to_thread(self._roll_up_some):
+                    await asyncio.sleep(ROLL_UP_PAUSE_S)
             except Exception:
                 # Charts wait, measuring goes on: the spans stay due and are tried again.
                 logger.exception("roll-ups could not be computed; they stay due")
 
-    def _roll_up_once(self) -> None:
-        while True:
-            with self._database.writing() as session:
-                if roll_up_due(session) == 0:
-                    return
+    def _roll_up_some(self) -> int:
+        with self._database.writing() as session:
+            return roll_up_due(session)
 
     async def _report(self) -> None:
         """Stay connected to web, for ever, and tell it every two seconds how ingest goes."""
