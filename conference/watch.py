@@ -2,14 +2,12 @@
 
 import logging
 import threading
-
-from sqlalchemy.exc import SQLAlchemyError
+from collections.abc import Callable
 
 from conference import presence, rooms
 from conference.switchboard import Switchboard
 from foundation.clock import Clock
 from foundation.database import Database
-from foundation.errors import Unavailable
 
 TICK_S = 1.0
 START_GRACE_S = 10.0
@@ -26,6 +24,7 @@ class Watch:
         self._database = database
         self._clock = clock
         self._started_at = clock.monotonic()
+        self._left_behind: set[str] = set()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -45,24 +44,27 @@ class Watch:
 
     def tick(self) -> None:
         """The work of one second."""
-        now = self._clock.monotonic()
-        self._end_left_behind(now)
-        self._end_closed_rooms()
-        if now - self._started_at >= START_GRACE_S:
-            self._tell_lost()
+        for duty in self._duties():
+            duty()
 
-    def _end_left_behind(self, now: float) -> None:
+    def _duties(self) -> tuple[Callable[[], None], ...]:
+        return self._end_left_behind, self._end_closed_rooms, self._tell_lost
+
+    def _end_left_behind(self) -> None:
         """Sessions whose node has not come back end, so that their pages make new ones."""
-        lost = self._board.release_overdue(now)
-        if not lost:
-            return
+        lost = self._board.release_overdue(self._clock.monotonic())
         for session_id in lost:
             self._board.tell_page(session_id, "closed", {"reason": "node_lost"})
+        # Kept until the database has them: it may be away just now.
+        self._left_behind |= lost
+        if not self._left_behind:
+            return
         for world in self._worlds():
             with self._database.writing(world) as session:
-                changed = presence.disconnected(session, self._clock, list(lost))
+                changed = presence.disconnected(session, self._clock, list(self._left_behind))
             for room_id in changed:
                 self._board.tell_roster(room_id, world)
+        self._left_behind.clear()
 
     def _end_closed_rooms(self) -> None:
         """Whoever closed a room, and in which web process: its pages and its media end here."""
@@ -75,6 +77,9 @@ class Watch:
             self._board.end_room(room_id)
 
     def _tell_lost(self) -> None:
+        """Who has been gone for long enough is journalled."""
+        if self._clock.monotonic() - self._started_at < START_GRACE_S:
+            return
         for world in self._worlds():
             with self._database.reading(world) as session:
                 due = presence.some_are_to_be_told(session, self._clock)
@@ -84,11 +89,13 @@ class Watch:
 
     def _run(self) -> None:
         while not self._stopping.wait(TICK_S):
-            try:
-                self.tick()
-            except (SQLAlchemyError, Unavailable):
-                # The database may be full or away for a while; the next second tries again.
-                log.exception("the rooms' work of this second failed")
+            for duty in self._duties():
+                try:
+                    duty()
+                except Exception:
+                    # A full disk, a database that is away, or a mistake of ours: the next second tries again, and the other duties go on.
+                    # A watch that ended here would leave ghosts in every room until web is started anew.
+                    log.exception("the rooms' work of this second failed")
 
     def _worlds(self) -> list[str | None]:
         with self._database.reading() as session:
