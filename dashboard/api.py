@@ -261,7 +261,7 @@ class Api:
     def _take_readings(self) -> Any:
         rows = _lenient_json(request.get_data())
         if not isinstance(rows, list):
-            raise UserError("bad_request", field="", expected="a list of readings")
+            raise UserError("not_a_list")
         return _outcome(self._sensing.take(rows, self._gate.principal()))
 
     def _import(self) -> Any:

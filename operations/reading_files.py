@@ -6,6 +6,7 @@ Each bad row is named by its line, the good rest is kept.
 import csv
 import io
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,6 +23,11 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_REJECTIONS = 1_000
 NO_VALUE = frozenset({"", "-", "--", "na", "nan", "null", "none", "缺测", "m", "-9999", "-999", "9999", "-99"})
 """How files write that nothing was measured: a gap, not a fault."""
+
+YEAR_FIRST = re.compile(r"^(\d{4})[/.\-](\d{1,2})[/.\-](\d{1,2})(?:[ T](\d{1,2})(?=:))?")
+OFFSET = r"(?:Z|[+-]\d{2}:?\d{2})"
+WHOLE = re.compile(rf"^\d{{4}}-\d{{2}}-\d{{2}}(?:T\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?(?:{OFFSET})?)?$")
+"""A date, or a date and time to the minute at least, with or without an offset: what ISO 8601 writes, and no half of it."""
 
 DateOrder = Literal["day-first", "month-first", "iso"]
 
@@ -58,7 +64,7 @@ def import_readings(
 ) -> FileOutcome:
     """Read a CSV file and take in its readings; `zone` is that of the file's local times.
 
-    Doing it twice is once. Errors: UserError("file_too_large"), ("not_csv"), ("column_missing"), ("time_column_bad").
+    Doing it twice is once. Errors: UserError("file_too_large"), ("not_csv"), ("column_missing").
     """
     frame, lines_of, torn = _read(content, [time_column, *(column.name for column in columns)])
     moments = _moments(frame[time_column], date_order, zone)
@@ -106,26 +112,38 @@ def _read(content: bytes, wanted: list[str]) -> tuple[pd.DataFrame, list[int], l
 
 
 def _moments(column: "pd.Series[str]", date_order: DateOrder, zone: ZoneInfo) -> "pd.Series[Any]":
-    """Aware moments; NaT where there is none. Unpadded days, months and hours are fine."""
+    """Aware moments; NaT where there is none. Unpadded days, months and hours are fine.
+
+    A date that begins with a year of four digits is the same in every order. A year of two digits is none: 1/8/18 has three readings.
+    """
     text = column.str.strip()
-    if date_order == "iso":
-        aware = text.str.contains(r"(?:Z|[+-]\d{2}:?\d{2})$", regex=True)
-        moments = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=bool(aware.any()))
-        if aware.any():
-            # A file that names offsets names them in every row: a row without one is a fault, not a guess.
-            moments = moments.where(aware)
-    else:
-        separator = text.str.replace(r"[.\-]", "/", regex=True)
+    padded = text.str.replace(YEAR_FIRST, _padded, regex=True)
+    padded = padded.where(padded.str.match(WHOLE))
+    aware = padded.str.contains(f"T.*{OFFSET}$", regex=True, na=False)
+    moments = _utc(pd.to_datetime(padded, errors="coerce", format="ISO8601", utc=bool(aware.any())), zone)
+    if date_order != "iso":
+        separated = text.str.replace(r"[.\-]", "/", regex=True)
         order = "%d/%m/%Y" if date_order == "day-first" else "%m/%d/%Y"
-        moments = pd.to_datetime(separator, errors="coerce", format=f"{order} %H:%M")
-        with_seconds = pd.to_datetime(separator, errors="coerce", format=f"{order} %H:%M:%S")
-        only_day = pd.to_datetime(separator, errors="coerce", format=order)
-        moments = moments.fillna(with_seconds).fillna(only_day)
-    if not isinstance(moments.dtype, pd.DatetimeTZDtype) and pd.api.types.is_datetime64_any_dtype(moments):
-        return moments.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
-    if isinstance(moments.dtype, pd.DatetimeTZDtype):
-        return moments
-    raise UserError("time_column_bad")
+        for form in (f"{order} %H:%M", f"{order} %H:%M:%S", order):
+            moments = moments.fillna(_utc(pd.to_datetime(separated, errors="coerce", format=form), zone))
+    if aware.any():
+        # A file that names offsets names them in every row: a row without one is a fault, not a guess.
+        moments = moments.where(aware)
+    return moments
+
+
+def _padded(date: re.Match[str]) -> str:
+    """A date and hour that begin with the year, as ISO 8601 writes them."""
+    year, month, day, hour = date.groups()
+    return f"{year}-{month:0>2}-{day:0>2}" + (f"T{hour:0>2}" if hour else "")
+
+
+def _utc(moments: "pd.Series[Any]", zone: ZoneInfo) -> "pd.Series[Any]":
+    """Moments in UTC; those without an offset are local times of `zone`."""
+    if moments.dt.tz is None:
+        moments = moments.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+    in_utc: pd.Series[Any] = moments.dt.tz_convert("UTC")
+    return in_utc
 
 
 def _batches(

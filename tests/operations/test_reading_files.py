@@ -7,7 +7,7 @@ import pytest
 from foundation.clock import ManualClock
 from foundation.database import Database
 from foundation.errors import UserError
-from operations.reading_files import Column, FileOutcome, import_readings
+from operations.reading_files import Column, DateOrder, FileOutcome, import_readings
 from operations.readings import recent
 from operations.sensing import Rejection, Sensing
 
@@ -15,9 +15,15 @@ ZONE = ZoneInfo("Asia/Shanghai")
 FLOW = [Column("flow(m^3/s)", "river-flow")]
 
 
-def imported(sensing: Sensing, text: str, columns: list[Column] = FLOW, encoding: str = "utf-8-sig") -> FileOutcome:
+def imported(
+    sensing: Sensing,
+    text: str,
+    columns: list[Column] = FLOW,
+    encoding: str = "utf-8-sig",
+    order: DateOrder = "day-first",
+) -> FileOutcome:
     return import_readings(
-        sensing, text.encode(encoding), time_column="time", columns=columns, date_order="day-first", zone=ZONE
+        sensing, text.encode(encoding), time_column="time", columns=columns, date_order=order, zone=ZONE
     )
 
 
@@ -38,6 +44,63 @@ def test_unpadded_day_first_dates_gaps_repeats_and_disorder_are_normal(
         rows = recent(session, 2, 10)
     # 10 June, not 6 October: 00:00 and 01:00 in China are 16:00 and 17:00 UTC of the day before.
     assert rows == [(1528560000000, 11.25), (1528563600000, 15.5)]
+
+
+@pytest.mark.parametrize("order", ["day-first", "month-first", "iso"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2018/8/9",
+        "2018-8-9",
+        "2018.8.9",
+        "2018/08/09 0:00",
+        "2018-8-9 0:00",
+        "2018-8-9 00:00:00",
+        "2018-08-09T00:00",
+        "2018-08-09T00:00:00+08:00",
+        "2018-8-8 16:00:00Z",
+        "2018/8/9 0:00+0800",
+        "2018-08-09T00:00:00.000+08:00",
+    ],
+)
+def test_a_date_that_begins_with_the_year_is_the_same_in_every_order(
+    sensing: Sensing, any_township: Database, order: DateOrder, written: str
+) -> None:
+    outcome = imported(sensing, f"time,flow(m^3/s)\n{written},1\n", order=order)
+    assert outcome.accepted == 1
+    with any_township.reading() as session:
+        assert recent(session, 2, 1) == [(1533744000000, 1.0)]
+
+
+@pytest.mark.parametrize("order", ["day-first", "month-first", "iso"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "1/8/18",
+        "1/8/18 0:00",
+        "18/8/1",
+        "2018/13/1",
+        "2018/2/30",
+        "2018-8",
+        "2018",
+        "20180809",
+        "1533744000",
+        "2018-8-9 0",
+        "2018-08-09T00Z",
+        "2018-8-9 24:01",
+        "99999-01-01",
+        "９/8/2018x",
+    ],
+)
+def test_a_date_that_could_mean_several_days_or_none_is_named(sensing: Sensing, order: DateOrder, written: str) -> None:
+    outcome = imported(sensing, f"time,flow(m^3/s)\n{written},1\n", order=order)
+    assert [(each.index, each.code) for each in outcome.rejected] == [(2, "not_a_moment")]
+
+
+@pytest.mark.parametrize("order", ["day-first", "iso"])
+def test_a_row_without_an_offset_in_a_file_that_names_them_is_named(sensing: Sensing, order: DateOrder) -> None:
+    rows = "time,flow(m^3/s)\n2018-8-9 0:00+08:00,1\n2018-8-9 1:00,2\n9/8/2018 2:00,3\n"
+    assert [each.index for each in imported(sensing, rows, order=order).rejected] == [3, 4]
 
 
 def test_bad_rows_are_named_by_their_line_and_the_rest_is_kept(sensing: Sensing) -> None:

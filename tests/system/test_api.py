@@ -4,6 +4,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pytest
 
 from tests.serving import Served
@@ -77,6 +78,13 @@ def test_what_is_not_json_is_refused_clearly(served: Served, body: bytes) -> Non
         status, problem = served.call("POST", path, raw=body)
         assert status in (400, 422)
         assert problem["code"] == "not_json"
+
+
+@pytest.mark.parametrize("body", [{"sensor": "bizhai-flow", "at": 0, "value": 1}, 7, None, "text"])
+def test_readings_that_are_no_list_are_refused_with_what_was_expected(served: Served, body: Any) -> None:
+    status, problem = served.call("POST", "/api/v1/readings", raw=orjson.dumps(body))
+    assert (status, problem["code"]) == (422, "not_a_list")
+    assert "列表" in problem["detail"]
 
 
 def test_a_body_of_ten_megabytes_is_refused(served: Served) -> None:
