@@ -16,7 +16,7 @@ FOLDER = "signing"
 KID_BYTES = 8
 ROTATE_AFTER = timedelta(days=30)
 RELOAD_S = 5.0
-"""An unknown `kid` may be a key that another process has just made: the folder is read again, at most this often."""
+"""Another process may make a key (`fenghuo keys rotate`): the folder is read again before signing and for an unknown `kid`, at most this often."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,12 @@ class KeyRing:
             self.rotate()
 
     def signing(self) -> tuple[str, Ed25519PrivateKey]:
-        """The key to sign with now, and its `kid`; one that has served `ROTATE_AFTER` is replaced first."""
+        """The key to sign with now, and its `kid`; one that has served `ROTATE_AFTER` is replaced first.
+
+        A key that another process retired is not used for longer than `RELOAD_S`.
+        """
+        if self._clock.monotonic() - self._loaded_at >= RELOAD_S:
+            self._load()
         newest = self._newest()
         if newest is None or self._clock.now() - newest.created_at >= ROTATE_AFTER:
             self.rotate()

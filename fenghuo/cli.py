@@ -1,4 +1,4 @@
-"""The command line: serve, web, worker, media, demo, doctor, admin, journal, backup."""
+"""The command line: serve, web, worker, media, demo, doctor, admin, keys, journal, backup."""
 
 import getpass
 import os
@@ -168,6 +168,31 @@ def admin_create(
             )
         database.close()
     click.echo(f"created {name} ({role})")
+
+
+@main.group()
+def keys() -> None:
+    """The keys that logins and join links are signed with."""
+
+
+@keys.command("rotate")
+@click.pass_obj
+def keys_rotate(settings: Settings) -> None:
+    """Sign with a new key from now on; nobody is logged out, and running processes learn of it within seconds."""
+    from auth.keys import FOLDER, KeyRing
+    from auth.tokens import LONGEST
+    from foundation.clock import SystemClock
+
+    folder = settings.home / "secrets" / FOLDER
+    if not folder.is_dir():
+        raise click.ClickException(f"no keys in {folder} yet: they are made at the first start; is FENGHUO_HOME right?")
+    if folder.stat().st_uid != os.geteuid():
+        # Our file would be for us alone, and web could sign nothing any more.
+        raise click.ClickException(f"run this as the owner of {folder}")
+    kid = KeyRing(settings.home, SystemClock(), LONGEST).rotate()
+    click.echo(
+        f"signing with {kid}; the older keys verify for {LONGEST.days * 24 + LONGEST.seconds // 3600} hours more"
+    )
 
 
 @main.group("journal")

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client import REGISTRY
 
 from auth.authority import Authority
-from auth.keys import ROTATE_AFTER, KeyRing
+from auth.keys import RELOAD_S, ROTATE_AFTER, KeyRing
 from auth.permissions import Role
 from auth.principal import Principal
 from auth.tokens import ACCESS_S, GUEST_S, LONGEST, AccessTokens
@@ -217,6 +217,13 @@ def test_another_process_learns_of_a_new_key(settings: Settings, clock: ManualCl
     clock.advance(10)
     here.rotate()
     assert AccessTokens(there, clock).read(AccessTokens(here, clock).issue(PERSON)) == PERSON
+
+
+def test_another_process_signs_with_the_new_key_at_once(settings: Settings, clock: ManualClock) -> None:
+    here, there = KeyRing(settings.home, clock, LONGEST), KeyRing(settings.home, clock, LONGEST)
+    kid = here.rotate()
+    clock.advance(RELOAD_S)
+    assert there.signing()[0] == kid
 
 
 def test_keys_are_for_the_owner_alone(keys: KeyRing, settings: Settings) -> None:
