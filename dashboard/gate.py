@@ -5,6 +5,7 @@ A view says so with `@gate.needs("incident.create")` or `@gate.public("why")`, w
 A route that says nothing is refused, and `gate.inventory()` lists all of them for a test.
 """
 
+import hmac
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from dashboard.origins import require_same_origin
 from dashboard.problems import Problems
 from dashboard.sockets import RULE, Rule, Sockets, ruled
 from foundation.errors import Forbidden, Unauthenticated
+from foundation.secrets import secret
 from foundation.settings import Settings
 
 BEARER = "bearer "
@@ -62,6 +64,7 @@ class Gate(Sockets):
         self.cookies = Cookies(settings)
         self._app = app
         self._mounts: list[Mount] = []
+        self._secrets: dict[str, str] = {}
         self._endpoints = {"static": Rule(public="the pages' own files hold no data")}
         # Only for its templates, which error pages need wherever the application's own are.
         app.register_blueprint(Blueprint("gate", __name__, template_folder="templates"))
@@ -70,11 +73,16 @@ class Gate(Sockets):
 
     # --- declaring
 
-    def needs(self, permission: Permission) -> Callable[[View], View]:
-        """The view answers only whoever holds `permission` (at some site: the floors below check which)."""
+    def needs(self, permission: Permission, or_secret: str | None = None) -> Callable[[View], View]:
+        """The view answers only whoever holds `permission` (at some site: the floors below check which).
+
+        With `or_secret` also a program that shows `<home>/secrets/<or_secret>` as its bearer token: it opens this view and nothing else.
+        """
         if permission not in GRANTS:
             raise ValueError(f"no such permission: {permission}")
-        return ruled(Rule(needs=permission))
+        if or_secret is not None:
+            self._secrets[or_secret] = secret(self.settings.home, or_secret)
+        return ruled(Rule(needs=permission, secret=or_secret))
 
     def public(self, why: str) -> Callable[[View], View]:
         """The view answers everybody, for the reason given."""
@@ -173,9 +181,16 @@ class Gate(Sockets):
         if rule is None:
             logger.error("a route declares no permission", extra={"endpoint": request.endpoint, "path": request.path})
             raise Forbidden("forbidden", reason="undeclared", endpoint=request.endpoint)
-        if rule.needs is not None:
+        if rule.needs is not None and not self._shows(rule.secret):
             self.principal().require(rule.needs)
         return None
+
+    def _shows(self, name: str | None) -> bool:
+        """Whether the request shows the secret called `name` as its bearer token."""
+        shown = _bearer()
+        if name is None or not shown:  # a secret whose file was emptied opens nothing
+            return False
+        return hmac.compare_digest(shown.encode("utf-8", "surrogatepass"), self._secrets[name].encode())
 
     def _rule_of(self, endpoint: str, path: str) -> tuple[Rule | None, Before | None]:
         view = self._app.view_functions.get(endpoint)
@@ -188,11 +203,11 @@ class Gate(Sockets):
         return None, None
 
     def _prove(self) -> Principal:
-        header = request.headers.get("Authorization")
-        if header is not None:
-            if header[: len(BEARER)].lower() != BEARER:
+        if "Authorization" in request.headers:
+            token = _bearer()
+            if not token:
                 raise Unauthenticated("unauthenticated")
-            return self.authority.authenticate(header[len(BEARER) :].strip())
+            return self.authority.authenticate(token)
         return self.proved_by_cookie()
 
     def proved_by_cookie(self) -> Principal:
@@ -217,6 +232,12 @@ class Gate(Sockets):
             if asked == "en":
                 return "en"
         return self.settings.lang
+
+
+def _bearer() -> str:
+    """The request's bearer token (RFC 6750 section 2.1); empty when it shows none."""
+    header = request.headers.get("Authorization", "")
+    return header[len(BEARER) :].strip() if header[: len(BEARER)].lower() == BEARER else ""
 
 
 def _callbacks(app: Dash) -> list[tuple[str, dict[str, Any]]]:

@@ -15,6 +15,10 @@ PARTS_WAIT_S = 30.0
 """After a start, worker and media are waited for this long; later their absence is told but does not make web unready."""
 
 
+SCRAPER_SECRET = "metrics"
+"""The secret that a Prometheus shows: an access token lives only 15 minutes."""
+
+
 class Health:
     """The three questions, for one web process."""
 
@@ -32,7 +36,8 @@ class Health:
         public = self._gate.public("says only whether the server works")
         blueprint.add_url_rule("/healthz", "healthz", public(lambda: _json({"state": "alive"}, 200)))
         blueprint.add_url_rule("/readyz", "readyz", public(self._readyz))
-        blueprint.add_url_rule("/metrics", "metrics", self._gate.needs("metrics.read")(_metrics))
+        figures = self._gate.needs("metrics.read", or_secret=SCRAPER_SECRET)(_metrics)
+        blueprint.add_url_rule("/metrics", "metrics", figures)
         return blueprint
 
     def _readyz(self) -> Response:

@@ -17,7 +17,7 @@ from flask_socketio import ConnectionRefusedError, SocketIO, disconnect
 from auth.authority import Authority
 from auth.permissions import GRANTS, Permission
 from auth.principal import Principal
-from conference.nodes import Nodes
+from conference.nodes import MEDIA_EVENTS, Nodes
 from dashboard.messages import Lang
 from dashboard.origins import is_own_origin
 from dashboard.problems import Problems, public_face
@@ -28,7 +28,7 @@ MAX_EVENT_BYTES = 80 * 1024
 """An SDP offer (64 KiB) and what is around it."""
 RULE = "fenghuo_rule"
 STASH = "fenghuo.principal"
-NODE_EVENTS = ("session", "slots", "speakers", "load", "ingest")
+NODE_EVENTS = (*MEDIA_EVENTS, "load", "ingest")
 
 logger = logging.getLogger(__name__)
 
@@ -37,10 +37,11 @@ Handler = Callable[[Principal, dict[str, Any]], dict[str, Any] | None]
 
 @dataclass(frozen=True)
 class Rule:
-    """What something declared: the permission that it needs, or why it is public."""
+    """What something declared: the permission that it needs, or why it is public. `secret` names a secret that opens it, too."""
 
     needs: Permission | None = None
     public: str | None = None
+    secret: str | None = None
 
 
 def ruled(rule: Rule) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

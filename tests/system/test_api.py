@@ -165,6 +165,18 @@ def test_the_operator_s_questions_are_answered(served: Served) -> None:
     assert served.call("GET", "/metrics", token="x")[0] == 401
 
 
+def test_a_scraper_s_secret_opens_the_figures_and_nothing_else(served: Served) -> None:
+    path = served.home / "secrets" / "metrics"
+    assert path.stat().st_mode & 0o777 == 0o600
+    credentials = path.read_text()
+    status, figures = served.call("GET", "/metrics", token=credentials)
+    assert (status, b"fenghuo_feed_clients" in figures) == (200, True)
+    for wrong in ("", credentials[:-1], credentials + "x", "é"):
+        assert served.call("GET", "/metrics", token=wrong)[0] == 401
+    for elsewhere in ("/api/v1/incidents", "/api/v1/journal", "/desk/"):
+        assert served.call("GET", elsewhere, token=credentials)[0] == 401
+
+
 def test_the_doctor_finds_a_running_system_healthy(served: Served) -> None:
     done = served.run("doctor")
     assert done.returncode == 0, done.stdout
