@@ -13,6 +13,7 @@ from foundation.errors import NotFound, ProtocolError
 NODE_GRACE_S = 3.0
 """A node that dials again within this time and still has a session has lost nothing; then its sessions are over."""
 SPEAKERS_MAX = 3
+STEPS = ("full", "smaller", "stills", "speech")
 
 
 class News:
@@ -59,6 +60,14 @@ class News:
         loudest = [one for one in speakers[:SPEAKERS_MAX] if isinstance(one, str)]
         self._board.tell_room(room_id, "speakers", {"participants": loudest})
 
+    def line_changed(self, _node: Node, payload: dict[str, Any]) -> None:
+        """What a session's line carries, and what should be sent on it."""
+        session_id, send = payload.get("session"), payload.get("send")
+        if not isinstance(session_id, str) or not isinstance(send, dict) or payload.get("step") not in STEPS:
+            raise ProtocolError("bad_request")
+        line = {key: payload.get(key) for key in ("step", "bps", "loss", "send")}
+        self._board.tell_page(session_id, "line", line)
+
     def node_gone(self, node: Node) -> None:
         """A node's connection ended: its sessions have NODE_GRACE_S to be told again."""
         self._board.suspect(node, self._clock.monotonic() + NODE_GRACE_S)
@@ -69,10 +78,12 @@ class News:
         if not ours:
             self._nodes.send(node.id, "room.leave", {"room": room_id, "session": session_id, "reason": "replaced"})
             return
-        self._board.serve(session_id, node.id, room_id)
+        self._board.lives(session_id, node.id, room_id)
         self._board.tell_roster(room_id, world)
 
     def _lost(self, room_id: str, session_id: str, world: str | None, *, over: bool) -> None:
+        # Before the database: the watch restores what lives here and is shown as lost.
+        self._board.is_silent(session_id)
         with self._database.writing(world) as session:
             changed = presence.disconnected(session, self._clock, [session_id])
         if over and self._board.release(session_id):

@@ -2,15 +2,19 @@
 
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
-from conference import record
+from conference import record, roster
 from conference.tables import Participant, Room, room_of
 from foundation.clock import Clock
 
 LOST_AFTER_S = 5.0
 """A link that is back sooner is not told as lost: flapping links would fill the journal (the roster shows it at once)."""
+GUEST_GONE_S = 600.0
+"""A guest's browser that has vanished for so long is not coming back by itself."""
+GUEST = "guest:"
+"""How the identity of everybody begins who came by a join link."""
 
 
 def connected(session: Session, clock: Clock, room_id: str, participant_id: str, session_id: str) -> bool:
@@ -48,12 +52,44 @@ def disconnected(session: Session, clock: Clock, session_ids: list[str]) -> set[
     return changed
 
 
-def forget_links(session: Session, clock: Clock) -> set[str]:
-    """At the start of web: nobody is connected until a node says so again, and who never was is gone. Gives the rooms whose roster changed."""
-    for row in session.execute(select(Participant).where(Participant.present, Participant.told == "out")).scalars():
-        row.present = False
-    sessions = session.execute(select(Participant.session).where(Participant.connected, Participant.present)).scalars()
-    return disconnected(session, clock, list(sessions))
+def left_over(session: Session) -> set[str]:
+    """At the start of web: the sessions whose link stood, or was being made, as a former web process or another one that lives knows them."""
+    query = select(Participant.session).where(
+        Participant.present, or_(Participant.connected, Participant.told == "out")
+    )
+    return set(session.execute(query).scalars())
+
+
+def give_up(session: Session, clock: Clock, session_ids: set[str]) -> set[str]:
+    """No node has told of these sessions: their links are lost, and who never had one was never there. Gives the rooms whose roster changed."""
+    changed = disconnected(session, clock, list(session_ids))
+    unheard = session.execute(
+        select(Participant).where(Participant.session.in_(session_ids), Participant.present, Participant.told == "out")
+    ).scalars()
+    for row in list(unheard):
+        if forget_unheard(session, row.id, row.session):
+            changed.add(row.room_id)
+    return changed
+
+
+def wrongly_lost(session: Session, session_ids: set[str]) -> bool:
+    """Whether somebody is shown without a link by one of these sessions, which live: asked every second, so it only reads."""
+    return session.execute(_lost_by(session_ids).limit(1)).first() is not None
+
+
+def restore(session: Session, clock: Clock, session_ids: set[str]) -> set[str]:
+    """These sessions live, whatever another web process believed. Gives the ids of the rooms whose roster changed."""
+    changed: set[str] = set()
+    for row in list(session.execute(_lost_by(session_ids)).scalars()):
+        if connected(session, clock, row.room_id, row.id, row.session):
+            changed.add(row.room_id)
+    return changed
+
+
+def _lost_by(session_ids: set[str]) -> Select[Participant]:
+    return select(Participant).where(
+        Participant.session.in_(session_ids), Participant.present, Participant.connected.is_(False)
+    )
 
 
 def forget_unheard(session: Session, participant_id: str, session_id: str) -> bool:
@@ -67,38 +103,48 @@ def forget_unheard(session: Session, participant_id: str, session_id: str) -> bo
     return True
 
 
-def tell_lost(session: Session, clock: Clock) -> set[str]:
-    """Journal who has been without a link for LOST_AFTER_S; gives the ids of their rooms."""
-    rows = session.execute(
-        select(Participant).where(
-            Participant.present,
-            Participant.connected.is_(False),
-            Participant.told == "in",
-            Participant.since <= clock.now() - timedelta(seconds=LOST_AFTER_S),
-        )
-    ).scalars()
-    changed: set[str] = set()
-    for row in list(rows):
-        room = room_of(session, row.room_id)
+def anybody_is_due(session: Session, clock: Clock) -> bool:
+    """Whether `tell_lost` or `let_go` would do anything: asked every second, so it only reads."""
+    due = or_(_untold(clock), _vanished(clock))
+    return session.execute(select(Participant.id).where(due).limit(1)).first() is not None
+
+
+def tell_lost(session: Session, clock: Clock) -> None:
+    """Journal who has been without a link for LOST_AFTER_S."""
+    for row in list(session.execute(select(Participant).where(_untold(clock))).scalars()):
         row.told = "lost"
         session.flush()
-        record.tell(session, clock, room, "room.lost", row.actor, row)
-        changed.add(room.id)
+        record.tell(session, clock, room_of(session, row.room_id), "room.lost", row.actor, row)
+
+
+def let_go(session: Session, clock: Clock) -> set[str]:
+    """Take guests who have been without a link for GUEST_GONE_S off the roster; gives the ids of their rooms.
+
+    A person stays listed: that a site which was expected is missing must be seen. A guest who comes back by the link is in again.
+    """
+    changed: set[str] = set()
+    for row in list(session.execute(select(Participant).where(_vanished(clock))).scalars()):
+        roster.put_out(session, clock, row, row.actor)
+        changed.add(row.room_id)
     return changed
 
 
-def some_are_to_be_told(session: Session, clock: Clock) -> bool:
-    """Whether `tell_lost` would tell anything: asked every second, so it only reads."""
-    return (
-        session.execute(
-            select(Participant.id)
-            .where(
-                Participant.present,
-                Participant.connected.is_(False),
-                Participant.told == "in",
-                Participant.since <= clock.now() - timedelta(seconds=LOST_AFTER_S),
-            )
-            .limit(1)
-        ).scalar_one_or_none()
-        is not None
+def _untold(clock: Clock) -> ColumnElement[bool]:
+    return and_(_without_link(clock, LOST_AFTER_S), Participant.told == "in")
+
+
+def _vanished(clock: Clock) -> ColumnElement[bool]:
+    # Who was never heard may still be trying, for want of a node; `forget_unheard` takes them off with their page.
+    return and_(
+        _without_link(clock, GUEST_GONE_S),
+        Participant.told != "out",
+        Participant.identity.startswith(GUEST, autoescape=True),
+    )
+
+
+def _without_link(clock: Clock, seconds: float) -> ColumnElement[bool]:
+    return and_(
+        Participant.present,
+        Participant.connected.is_(False),
+        Participant.since <= clock.now() - timedelta(seconds=seconds),
     )

@@ -35,6 +35,7 @@ class Media:
 
     node: str
     room: str
+    lives: bool = False
     slots: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -86,12 +87,29 @@ class Switchboard:
     # Sessions on nodes
 
     def serve(self, session_id: str, node_id: str, room_id: str) -> None:
-        """The node serves this session; what it says of its slots counts from now on."""
+        """The node has been asked to serve this session; what it says of its slots counts from now on."""
+        with self._lock:
+            self._media[session_id] = Media(node_id, room_id)
+
+    def lives(self, session_id: str, node_id: str, room_id: str) -> None:
+        """The node says that the session has its link."""
         with self._lock:
             media = self._media.setdefault(session_id, Media(node_id, room_id))
-            media.node = node_id
+            media.node, media.lives = node_id, True
             for _, suspects in self._suspects.values():
                 suspects.discard(session_id)
+
+    def is_silent(self, session_id: str) -> None:
+        """The node says that the session has lost its link."""
+        with self._lock:
+            media = self._media.get(session_id)
+            if media is not None:
+                media.lives = False
+
+    def living(self) -> set[str]:
+        """The sessions that have their link, as the nodes which dialled in here say."""
+        with self._lock:
+            return {session_id for session_id, media in self._media.items() if media.lives}
 
     def served(self, session_id: str) -> bool:
         """Whether a node serves this session, as far as this process knows."""

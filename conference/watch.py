@@ -1,4 +1,8 @@
-"""The watch over the rooms, once a second: what a lost node has left behind ends, rooms that were closed end, who is gone for long is journalled."""
+"""The watch over the rooms, once a second: what a lost node or a former web process has left behind ends, who is gone for long is journalled.
+
+Several web processes may share the database, and each hears only the nodes that dialled in with it: what a node tells here counts more than
+what is written, and what nobody has told within START_GRACE_S of the start is over.
+"""
 
 import logging
 import threading
@@ -11,7 +15,7 @@ from foundation.database import Database
 
 TICK_S = 1.0
 START_GRACE_S = 10.0
-"""After the start of web nobody is told as lost for this long: nodes need up to 5 s to dial in and tell who is there."""
+"""After the start of web nobody is taken for lost for this long: nodes need up to 5 s to dial in and tell who is there."""
 
 log = logging.getLogger(__name__)
 
@@ -25,14 +29,15 @@ class Watch:
         self._clock = clock
         self._started_at = clock.monotonic()
         self._left_behind: set[str] = set()
+        self._left_over: set[str] = set()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Take up the rooms that a former process left, and begin the work of every second."""
         for world in self._worlds():
-            with self._database.writing(world) as session:
-                presence.forget_links(session, self._clock)
+            with self._database.reading(world) as session:
+                self._left_over |= presence.left_over(session)
         self._thread = threading.Thread(target=self._run, name="rooms", daemon=True)
         self._thread.start()
 
@@ -48,7 +53,7 @@ class Watch:
             duty()
 
     def _duties(self) -> tuple[Callable[[], None], ...]:
-        return self._end_left_behind, self._end_closed_rooms, self._tell_lost
+        return self._end_left_behind, self._end_left_over, self._restore, self._end_closed_rooms, self._tell_gone
 
     def _end_left_behind(self) -> None:
         """Sessions whose node has not come back end, so that their pages make new ones."""
@@ -66,6 +71,34 @@ class Watch:
                 self._board.tell_roster(room_id, world)
         self._left_behind.clear()
 
+    def _end_left_over(self) -> None:
+        """Sessions that a former web process left, and no node has told of since, are over."""
+        if not self._left_over or self._starting():
+            return
+        untold = self._left_over - self._board.living()
+        for world in self._worlds():
+            with self._database.writing(world) as session:
+                changed = presence.give_up(session, self._clock, untold)
+            for room_id in changed:
+                self._board.tell_roster(room_id, world)
+        self._left_over.clear()
+
+    def _restore(self) -> None:
+        """Sessions that live here and another web process gave up, since no node told it of them, are shown as they are."""
+        living = self._board.living()
+        if not living:
+            return
+        for world in self._worlds():
+            with self._database.reading(world) as session:
+                wrong = presence.wrongly_lost(session, living)
+            if not wrong:
+                continue
+            with self._database.writing(world) as session:
+                # Asked anew: a session that fell silent meanwhile is written as lost after us.
+                changed = presence.restore(session, self._clock, self._board.living())
+            for room_id in changed:
+                self._board.tell_roster(room_id, world)
+
     def _end_closed_rooms(self) -> None:
         """Whoever closed a room, and in which web process: its pages and its media end here."""
         carried = self._board.carried()
@@ -76,16 +109,23 @@ class Watch:
         for room_id in closed:
             self._board.end_room(room_id)
 
-    def _tell_lost(self) -> None:
-        """Who has been gone for long enough is journalled."""
-        if self._clock.monotonic() - self._started_at < START_GRACE_S:
+    def _tell_gone(self) -> None:
+        """Who has been gone for long enough is journalled, and guests leave the roster."""
+        if self._starting():
             return
         for world in self._worlds():
             with self._database.reading(world) as session:
-                due = presence.some_are_to_be_told(session, self._clock)
-            if due:
-                with self._database.writing(world) as session:
-                    presence.tell_lost(session, self._clock)
+                due = presence.anybody_is_due(session, self._clock)
+            if not due:
+                continue
+            with self._database.writing(world) as session:
+                presence.tell_lost(session, self._clock)
+                changed = presence.let_go(session, self._clock)
+            for room_id in changed:
+                self._board.tell_roster(room_id, world)
+
+    def _starting(self) -> bool:
+        return self._clock.monotonic() - self._started_at < START_GRACE_S
 
     def _run(self) -> None:
         while not self._stopping.wait(TICK_S):

@@ -46,6 +46,10 @@ class House:
         with self.database.writing() as session:
             presence.tell_lost(session, self.clock)
 
+    def let_go(self) -> set[str]:
+        with self.database.writing() as session:
+            return presence.let_go(session, self.clock)
+
     def roster(self) -> dict[str, dict[str, object]]:
         with self.database.reading() as session:
             return {one["name"]: one for one in roster.whole(session, self.room)["participants"]}
@@ -243,16 +247,51 @@ def test_a_room_has_a_bound(house: House, monkeypatch: pytest.MonkeyPatch) -> No
         house.join(OFFICER)
 
 
-def test_a_restarted_web_knows_the_room_and_waits_for_the_nodes_to_tell_who_is_there(house: House) -> None:
-    village, unheard = house.join(VILLAGE), house.join(OFFICER)
+def test_a_restarted_web_gives_up_only_the_sessions_that_no_node_tells_of(house: House) -> None:
+    village, officer, unheard = house.join(VILLAGE), house.join(OFFICER), house.join(guest_of(house.room))
     house.connect(village)
+    house.connect(officer)
+    with house.database.reading() as session:
+        left = presence.left_over(session)
+    assert left == {one.participant.session for one in (village, officer, unheard)}
     with house.database.writing() as session:
-        presence.forget_links(session, house.clock)
-    assert {name: one["connected"] for name, one in house.roster().items()} == {"梨树坪": False}
-    assert unheard.participant.told == "out"
-    house.connect(village)
-    assert house.roster()["梨树坪"]["connected"] is True
-    assert house.kinds() == ["room.opened", "room.joined"]
+        assert presence.give_up(session, house.clock, left - {village.participant.session}) == {house.room}
+    assert {name: one["connected"] for name, one in house.roster().items()} == {"梨树坪": True, "值班员": False}
+
+
+def test_a_guest_who_vanished_leaves_the_roster_and_a_person_stays_listed_as_missing(house: House) -> None:
+    guest = guest_of(house.room)
+    joined, village = house.join(guest), house.join(VILLAGE)
+    for one in (joined, village):
+        house.connect(one)
+        house.lose(one)
+    house.clock.advance(presence.LOST_AFTER_S)
+    house.tell_lost()
+    house.clock.advance(presence.GUEST_GONE_S - presence.LOST_AFTER_S - 1)
+    assert house.let_go() == set()
+    house.clock.advance(1)
+    assert house.let_go() == {house.room}
+    assert list(house.roster()) == ["梨树坪"]
+    assert house.kinds()[-1] == "room.left"
+    house.clock.advance(10 * presence.GUEST_GONE_S)
+    assert house.let_go() == set()
+    state = house.state()
+    assert state["present"] == [{**state["present"][0], "name": "梨树坪", "connected": False}]  # type: ignore[index]
+    again = house.join(guest)
+    assert again.participant.id == joined.participant.id
+    assert house.connect(again)
+
+
+def test_a_guest_whose_link_comes_and_goes_stays(house: House) -> None:
+    joined = house.join(guest_of(house.room))
+    for _ in range(3):
+        house.connect(joined)
+        house.lose(joined)
+        house.clock.advance(presence.GUEST_GONE_S - 1)
+        assert house.let_go() == set()
+    house.connect(joined)
+    house.clock.advance(10 * presence.GUEST_GONE_S)
+    assert house.let_go() == set()
 
 
 def test_an_exercise_has_rooms_of_its_own(house: House) -> None:

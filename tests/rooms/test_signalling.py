@@ -6,7 +6,7 @@ import pytest
 import socketio
 from prometheus_client import CollectorRegistry, generate_latest
 
-from conference import news, presence, watch
+from conference import news, presence, roster, watch
 from conference.nodes import CALL_TIMEOUT_S
 from foundation import journal
 from foundation.clock import ManualClock
@@ -257,28 +257,68 @@ def test_a_node_that_stays_away_ends_its_sessions_so_that_pages_make_new_ones(
     other.close()
 
 
-def test_a_restarted_web_takes_the_living_sessions_over(
-    web: RoomWeb, room: str, village: Page, node: ScriptedNode, clock: ManualClock
+def test_a_restarted_web_takes_the_living_sessions_over_and_ends_the_others(
+    web: RoomWeb, room: str, officer: Page, village: Page, node: ScriptedNode, clock: ManualClock
 ) -> None:
     participant = go_in(village, room, node)
-    village.close()
-    node.close()
-    web.stop()
+    go_in(officer, room, node)
+    for gone in (village, officer, node, web):
+        gone.stop() if isinstance(gone, RoomWeb) else gone.close()
     second = RoomWeb(web.settings, web.database, clock)
-    with second.database.writing() as session:
-        presence.forget_links(session, clock)
+    second.signalling.start()
     returned = ScriptedNode(second)
     returned.session(room, participant, village.session, "connected")
     page = Page(second, second.token("lishuping"))
     page.session = village.session
     welcome = page.join(room)
     assert (welcome["participant"], welcome["live"]) == (participant, True)
-    assert welcome["roster"]["participants"][0]["connected"] is True
+    assert all(one["connected"] for one in welcome["roster"]["participants"])
     assert page.ask("want", {"video": []}) == {}
-    assert kinds(second) == ["room.opened", "room.joined"]
+    clock.advance(watch.START_GRACE_S)
+    second.tick()
+    until(lambda: page.roster()[OFFICER]["connected"] is False)
+    assert page.roster()[VILLAGE]["connected"] is True
+    assert kinds(second) == ["room.opened", "room.joined", "room.joined"]
     page.close()
     returned.close()
     second.stop()
+
+
+def test_a_second_web_process_takes_nobody_away_from_the_first(
+    web: RoomWeb, room: str, village: Page, node: ScriptedNode, clock: ManualClock
+) -> None:
+    go_in(village, room, node)
+    second = RoomWeb(web.settings, web.database, clock)
+    second.signalling.start()
+    second.tick()
+    with web.database.reading() as session:
+        assert [one["connected"] for one in roster.whole(session, room)["participants"]] == [True]
+    clock.advance(watch.START_GRACE_S)
+    second.tick()
+    web.tick()
+    until(lambda: village.roster()[VILLAGE]["connected"] is True)
+    for _ in range(3):
+        second.tick()
+        web.tick()
+    with web.database.reading() as session:
+        assert [one["connected"] for one in roster.whole(session, room)["participants"]] == [True]
+    assert kinds(web) == ["room.opened", "room.joined"]
+    second.stop()
+
+
+def test_a_guest_whose_browser_vanished_leaves_the_roster_of_every_page(
+    web: RoomWeb, room: str, officer: Page, node: ScriptedNode, clock: ManualClock
+) -> None:
+    go_in(officer, room, node)
+    link = web.link(room, "王医生", "speaker").split("link=")[1]
+    guest = Page(web, web.authority.links.redeem(link, []).access_token)
+    participant = go_in(guest, room, node)
+    guest.close()
+    node.session(room, participant, guest.session, "lost")
+    clock.advance(presence.GUEST_GONE_S)
+    web.tick()
+    until(lambda: set(officer.roster()) == {OFFICER})
+    assert kinds(web)[-2:] == ["room.lost", "room.left"]
 
 
 def test_a_node_with_a_session_that_nobody_has_is_told_to_end_it(room: str, web: RoomWeb, node: ScriptedNode) -> None:
