@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPException
 from pathlib import Path
 from typing import Literal
 from urllib.error import HTTPError, URLError
@@ -21,7 +22,9 @@ from fenghuo.clock_discipline import is_disciplined
 from foundation import journal
 from foundation.clock import Clock, from_epoch_ms
 from foundation.database import MIN_FREE_BYTES, Database
+from foundation.errors import UserError
 from foundation.settings import Settings
+from operations.mapping import MAPPING_FILE, load_mapping
 from operations.mqtt import BrokerAddress
 from operations.readings import newest_of_all
 from operations.sensing import FUTURE_TOLERANCE_MS
@@ -77,6 +80,7 @@ def examine(settings: Settings, clock: Clock) -> list[Finding]:
         _udp,
         _receive_buffer,
         _broker,
+        _mapping,
         _browser_parts,
         _https,
     ]
@@ -212,7 +216,13 @@ def _receive_buffer(_patient: Patient) -> Finding:
 def _broker(patient: Patient) -> Finding:
     if not patient.settings.mqtt_url:
         return _embedded_broker(patient)
-    address = BrokerAddress.of(patient.settings.mqtt_url)
+    try:
+        address = BrokerAddress.of(patient.settings.mqtt_url)
+    except UserError:
+        # Not what was given: there may be a password in it.
+        return Finding(
+            "MQTT", "bad", "FENGHUO_MQTT_URL is no broker's address", "mqtt://user:password@host:port or mqtts://…"
+        )
     name = f"{address.host}:{address.port}"
     advice = "start the broker, or correct FENGHUO_MQTT_URL"
     if address.tls:
@@ -240,6 +250,15 @@ def _embedded_broker(patient: Patient) -> Finding:
     )
 
 
+def _mapping(patient: Patient) -> Finding:
+    try:
+        rules = load_mapping(patient.settings.home).rules
+    except UserError as error:
+        wrong = f"{MAPPING_FILE}: {' '.join(str(error.detail['reason']).split())}"
+        return Finding("MQTT table", "bad", wrong, "correct it (docs/integrator.md): the worker does not start with it")
+    return Finding("MQTT table", "ok", f"{len(rules)} rules in {MAPPING_FILE}" if rules else f"no {MAPPING_FILE}")
+
+
 def _browser_parts(_patient: Patient) -> Finding:
     import dashboard
 
@@ -251,10 +270,14 @@ def _browser_parts(_patient: Patient) -> Finding:
 
 def _https(patient: Patient) -> Finding:
     settings = patient.settings
-    address = urlsplit(settings.public_url)
+    try:
+        address = urlsplit(settings.public_url)
+        port = address.port or 443
+    except ValueError:
+        return Finding("https", "bad", f"{settings.public_url} is no address", "correct FENGHUO_PUBLIC_URL")
     if address.scheme == "https" and address.hostname:
         advice = "start the TLS proxy, or correct FENGHUO_PUBLIC_URL"
-        return _tls(patient, "https", address.hostname, address.port or 443, advice, must_trust=False)
+        return _tls(patient, "https", address.hostname, port, advice, must_trust=False)
     if settings.secure_cookies:
         advice = (
             "set FENGHUO_PUBLIC_URL to the https address that people type, so that its certificate can be looked at"
@@ -311,8 +334,8 @@ def _running(settings: Settings) -> Running:
             content = answer.read()
     except HTTPError as error:
         content = error.read()  # 503 while it is not ready says just as much
-    except (URLError, OSError):
-        return Running()
+    except (URLError, OSError, HTTPException, ValueError):
+        return Running()  # nobody answers, or who does speaks no HTTP, or FENGHUO_WEB_URL is no address
     try:
         told = orjson.loads(content)
         return Running(told["state"], told["worker"], told["media"], told["ingest"])

@@ -39,11 +39,15 @@ class BrokerAddress:
     @classmethod
     def of(cls, url: str) -> "BrokerAddress":
         """What `mqtt://user:password@host:port` (or `mqtts://`) says; UserError("bad_mqtt_url") for anything else."""
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            given = parts.port
+        except ValueError as error:
+            raise UserError("bad_mqtt_url") from error
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
             raise UserError("bad_mqtt_url")
         tls = parts.scheme == "mqtts"
-        port = parts.port or (8883 if tls else 1883)
+        port = given or (8883 if tls else 1883)
         return cls(parts.hostname, port, tls, unquote(parts.username or ""), unquote(parts.password or ""))
 
     def prepare(self, client: paho.Client) -> None:

@@ -78,6 +78,21 @@ def test_ports_that_another_program_holds_are_found(tmp_path: Path) -> None:
     assert "FENGHUO_MQTT_PORT" in found["MQTT"].advice
 
 
+def test_a_program_on_the_web_port_that_speaks_no_http_is_found(tmp_path: Path) -> None:
+    settings = free_ports(tmp_path / "home")
+    with socket.create_server(("127.0.0.1", settings.port)) as listener:
+
+        def greet() -> None:
+            connection = listener.accept()[0]
+            connection.sendall(b"SSH-2.0-OpenSSH\r\n\r\n")
+            connection.close()
+
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        assert finding(settings, "web port").state == "bad"
+        thread.join(5)
+
+
 def test_a_held_mqtt_port_stops_neither_the_worker_nor_the_doctor_from_saying_so(tmp_path: Path) -> None:
     served = Served(tmp_path / "home")
     served.create_admin()
@@ -203,6 +218,20 @@ def test_a_public_address_that_nobody_serves_is_bad(tmp_path: Path) -> None:
 def test_a_tls_broker_that_is_trusted_is_fine(tmp_path: Path, certify: Certify) -> None:
     with tls_server(certify(timedelta(days=90))) as port:
         assert finding(free_ports(tmp_path / "home", mqtt_url=f"mqtts://127.0.0.1:{port}"), "MQTT").state == "ok"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1", "mqtt://", "mqtt://127.0.0.1:99999", "mqtt://[1", "emqx.county"])
+def test_what_is_no_broker_s_address_is_found_and_not_repeated(tmp_path: Path, url: str) -> None:
+    seen = finding(free_ports(tmp_path / "home", mqtt_url=url), "MQTT")
+    assert (seen.state, url in seen.found) == ("bad", False)
+
+
+def test_a_mapping_table_with_which_the_worker_would_not_start_is_found(tmp_path: Path) -> None:
+    settings = free_ports(tmp_path / "home")
+    assert finding(settings, "MQTT table").state == "ok"
+    settings.home.mkdir()
+    (settings.home / "mqtt-mapping.json").write_text('[{"topic": "vendor/+"}]')
+    assert finding(settings, "MQTT table").state == "bad"
 
 
 # --- the clock
