@@ -60,6 +60,9 @@ class _Call:
     answer: Any = None
 
 
+MEDIA_EVENTS = ("session", "slots", "speakers", "line")
+
+
 class NodeListener(Protocol):
     """Who wants to know what the media nodes tell (conference.signalling)."""
 
@@ -71,6 +74,9 @@ class NodeListener(Protocol):
 
     def speakers_changed(self, node: Node, payload: dict[str, Any]) -> None:
         """`speakers` of docs/room-protocol.md."""
+
+    def line_changed(self, node: Node, payload: dict[str, Any]) -> None:
+        """`line` of docs/room-protocol.md."""
 
     def node_gone(self, node: Node) -> None:
         """The node's connection ended; its media may go on."""
@@ -138,7 +144,7 @@ class Nodes(Collector):
             self._listener.node_gone(node)
 
     def told(self, sid: str, event: str, payload: object) -> None:
-        """One event of a node: session, slots, speakers, load or ingest. ProtocolError for what the protocol does not know."""
+        """One event of a node: session, slots, speakers, line, load or ingest. ProtocolError for what the protocol does not know."""
         with self._lock:
             node = self._by_sid.get(sid)
         if node is None or not isinstance(payload, dict):
@@ -155,11 +161,12 @@ class Nodes(Collector):
                 "lag_s": _number(payload.get("lag_s")),
             }
             self._intake = _bounded_intake(payload)
-        elif node.kind == "media" and self._listener is not None and event in ("session", "slots", "speakers"):
+        elif node.kind == "media" and self._listener is not None and event in MEDIA_EVENTS:
             handle: dict[str, Callable[[Node, dict[str, Any]], None]] = {
                 "session": self._listener.session_changed,
                 "slots": self._listener.slots_changed,
                 "speakers": self._listener.speakers_changed,
+                "line": self._listener.line_changed,
             }
             handle[event](node, payload)
         else:

@@ -13,6 +13,7 @@ const NOTICE_MS = 6000;
 
 const views = { prejoin: byId("prejoin", HTMLElement), room: byId("room", HTMLElement), over: byId("over", HTMLElement) };
 const linkMark = byId("link", HTMLElement);
+const lineMark = byId("line", HTMLElement);
 const title = byId("title", HTMLHeadingElement);
 const notice = byId("notice", HTMLElement);
 const soundBar = byId("sound", HTMLElement);
@@ -76,6 +77,12 @@ const client = new RoomClient(config.room, {
   speakers(participants) {
     tiles.speaking = new Set(participants);
     tiles.draw();
+  },
+  line(line) {
+    const weak = !line.send.pictures || line.step !== "full";
+    const key = line.send.pictures ? line.step : "own";
+    lineMark.hidden = !weak;
+    lineMark.textContent = weak ? t(`room.line.${key}`, { rate: Math.round(line.bps / 1000), loss: Math.round(line.loss * 100) }) : "";
   },
   muted(muted) {
     if (muted && !askedToMute && client.welcome !== null) tell(t("room.muted_by_host"));
@@ -249,6 +256,8 @@ async function stayAwake() {
 
 function drawControls() {
   const listener = client.welcome?.role === "listener";
+  byId("listens", HTMLElement).hidden = !listener;
+  for (const name of ["mute", "camera", "screen"]) control(name).hidden = listener;
   const muted = client.muted || client.sending.audio === null;
   dress("mute", muted ? "icon-mic-off" : "icon-mic", t(muted ? "room.do.unmute" : "room.do.mute"), muted, listener || client.sending.audio === null);
   const camera = client.sending.camera !== null;

@@ -1,7 +1,7 @@
 /** The view before joining: own picture, microphone level, choice of devices; gives what was opened when the person joins. */
 
 import * as devices from "./devices.js";
-import { byId, t } from "./text.js";
+import { byId, config, t } from "./text.js";
 
 const KEEP = "fenghuo-room-devices";
 
@@ -36,8 +36,9 @@ export class Prejoin {
     });
   }
 
-  /** Open the devices of last time, or any. */
+  /** Open the devices of last time, or any; who only listens is asked for none. */
   start() {
+    if (config.role === "listener") return;
     const kept = remembered();
     this.opening = this.#open(kept.microphone, kept.camera);
   }

@@ -22,6 +22,7 @@ import { Refused, Wire } from "./wire.js";
  * @property {(slot: string, track: MediaStreamTrack) => void} track
  * @property {(shown: Map<string, Shown>) => void} shown
  * @property {(participants: string[]) => void} speakers
+ * @property {(line: import("./wire.js").Line) => void} line
  * @property {(muted: boolean) => void} muted
  */
 
@@ -92,6 +93,11 @@ export class RoomClient {
       roster: (roster) => this.#heardRoster(roster),
       slots: (told) => this.#heardSlots(told.slots),
       speakers: (told) => this.events.speakers(told.participants),
+      line: (line) => {
+        this.events.line(line);
+        // A browser without simulcast has one layer without a name: it goes on.
+        if (this.session?.simulcast) void this.session.limitCamera(line.send.camera).catch(() => undefined);
+      },
       closed: (told) => {
         if (FINAL.has(told.reason)) this.#end(told.reason);
         else this.#renew();

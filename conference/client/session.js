@@ -15,6 +15,8 @@ const LAYERS = [
   { rid: "h", scaleResolutionDownBy: 2, maxBitrate: 400_000 },
   { rid: "f", scaleResolutionDownBy: 1, maxBitrate: 1_500_000 },
 ];
+/** Speech is clear at this rate, and a weak line carries it. */
+const VOICE_BPS = 24_000;
 const SCREEN_ENCODING = { maxBitrate: 2_500_000, maxFramerate: 10 };
 
 export class Session {
@@ -23,7 +25,7 @@ export class Session {
     this.id = id;
     this.peer = new RTCPeerConnection({ iceServers: welcome.ice_servers, bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" });
     // The order of docs/room-protocol.md, "The offer and the answer": the node numbers slots by place.
-    this.microphone = this.peer.addTransceiver("audio", { direction: "sendonly" }).sender;
+    this.microphone = this.peer.addTransceiver("audio", { direction: "sendonly", sendEncodings: [{ maxBitrate: VOICE_BPS }] }).sender;
     this.camera = this.peer.addTransceiver("video", { direction: "sendonly", sendEncodings: LAYERS.map((layer) => ({ ...layer })) }).sender;
     this.screen = this.peer.addTransceiver("video", { direction: "sendonly", sendEncodings: [{ ...SCREEN_ENCODING }] }).sender;
     for (let index = 0; index < AUDIO_SLOTS; index += 1) this.peer.addTransceiver("audio", { direction: "recvonly" });
@@ -35,6 +37,11 @@ export class Session {
     this.connected = false;
   }
 
+  /** Whether the camera goes out in layers. */
+  get simulcast() {
+    return this.camera.getParameters().encodings.length > 1;
+  }
+
   get lives() {
     return this.peer.connectionState === "connected";
   }
@@ -44,6 +51,18 @@ export class Session {
     await this.microphone.replaceTrack(sending.audio);
     await this.camera.replaceTrack(sending.camera);
     await this.screen.replaceTrack(sending.screen);
+  }
+
+  /** Send only these layers of the camera: nobody sees the others, or the line does not carry them. @param {string[]} layers */
+  async limitCamera(layers) {
+    const parameters = this.camera.getParameters();
+    let changed = false;
+    for (const encoding of parameters.encodings) {
+      const active = layers.includes(encoding.rid ?? "");
+      changed ||= encoding.active !== active;
+      encoding.active = active;
+    }
+    if (changed) await this.camera.setParameters(parameters);
   }
 
   /** The one offer. @returns {Promise<string | undefined>} its SDP */

@@ -173,7 +173,7 @@ export class Tiles {
     /** @param {Participant} who @param {PictureKind} kind */
     const add = (who, kind) => pictures.push({ key: keyOf({ participant: who.participant, kind }), who, kind });
     for (const who of this.people) if (who.screen) add(who, "screen");
-    const senders = this.people.filter((who) => who.role !== "listener" || who.participant === this.me);
+    const senders = this.people.filter((who) => who.role !== "listener");
     const others = senders.filter((who) => who.participant !== this.me);
     const loudFirst = others.length < TILES_MAX ? others : [...others].sort((a, b) => Number(this.speaking.has(b.participant)) - Number(this.speaking.has(a.participant)));
     for (const who of loudFirst) add(who, "camera");
@@ -254,7 +254,8 @@ export class Tiles {
       const ready = shown?.participant === tile.who.participant && shown.kind === tile.kind;
       // Switched off, for lack of room on the line: the last picture stays, and says that it stands still.
       const stalled = !ready && shown !== undefined && shown.participant === null && track !== undefined && tile.track === track;
-      tile.element.dataset.stalled = String(stalled);
+      tile.element.dataset.stalled = String(stalled || (ready && shown.still === true));
+      setText(tile.still, t(stalled ? "room.tile.still" : "room.tile.stills"));
       if (!stalled) tile.play((ready && track) || null);
     }
   }

@@ -6,7 +6,12 @@ import { io } from "/assets/vendor/socket.io-client/socket.io.esm.min.js";
 /** @typedef {{participant: string, name: string, site: string | null, role: Role, muted: boolean, camera: boolean, screen: boolean, connected: boolean, since: number}} Participant */
 /** @typedef {{version: number, participants: Participant[]}} Roster */
 /** @typedef {{slot: string, participant: string, kind: import("./slots.js").PictureKind, height: number}} Wanted */
-/** @typedef {{slot: string, kind: string, participant: string | null}} Shown */
+/** @typedef {{slot: string, kind: string, participant: string | null, still?: boolean}} Shown */
+/**
+ * What one's line carries (`bps` towards the page, `loss` from 0 to 1), and what to send on it: the camera's layers, no pictures where it carries only
+ * the voice.
+ * @typedef {{step: "full" | "smaller" | "stills" | "speech", bps: number, loss: number, send: {camera: string[], pictures: boolean}}} Line
+ */
 /** @typedef {{participant: string, name: string, role: Role, title: string, muted: boolean, roster: Roster, live: boolean, video_slots: number, ice_servers: RTCIceServer[], now: number}} Welcome */
 /**
  * What comes over the wire.
@@ -19,6 +24,7 @@ import { io } from "/assets/vendor/socket.io-client/socket.io.esm.min.js";
  * @property {(roster: Roster) => void} roster
  * @property {(told: {slots: Shown[]}) => void} slots
  * @property {(told: {participants: string[]}) => void} speakers
+ * @property {(line: Line) => void} line
  * @property {(told: {reason: string}) => void} closed
  */
 
@@ -49,6 +55,7 @@ export class Wire {
     this.socket.on("roster", heard.roster);
     this.socket.on("slots", heard.slots);
     this.socket.on("speakers", heard.speakers);
+    this.socket.on("line", heard.line);
     this.socket.on("closed", heard.closed);
   }
 

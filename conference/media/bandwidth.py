@@ -1,6 +1,6 @@
 """Bandwidth: what a publisher may send (delay to REMB) and what a subscriber can take (REMB and loss to a budget)."""
 
-UPLINK_MIN_BPS = 150_000
+UPLINK_MIN_BPS = 50_000
 UPLINK_START_BPS = 3_000_000
 UPLINK_MAX_BPS = 6_000_000
 UPLINK_GROWTH = 1.08
@@ -12,12 +12,23 @@ UPLINK_QUEUE_S = 0.08
 UPLINK_FORGET = 0.0005
 """How fast the fastest is forgotten, seconds a second: more than two clocks drift apart."""
 
+PICTURES_STOP_BPS = 110_000
+PICTURES_STOP_AFTER_S = 2.0
+PICTURES_RESUME_BPS = 160_000
+PICTURES_REST_S = 6.0
+PICTURES_REST_MAX_S = 12.0
+"""An uplink that is too weak for a camera beside the voice sends none for so long; after each try that failed for twice as long."""
+
 DOWNLINK_START_BPS = 4_000_000
-DOWNLINK_MIN_BPS = 60_000
+DOWNLINK_MIN_BPS = 50_000
 DOWNLINK_MAX_BPS = 20_000_000
-RAISE_AFTER_S = 5.0
-RAISE_AFTER_MAX_S = 60.0
-RAISE_FACTOR = 1.6
+PROBE_AFTER_S = 4.0
+PROBE_AFTER_MAX_S = 60.0
+PROBE_S = 2.0
+"""How long a probe lasts: two reports of the receiver, which come once a second."""
+
+PROBE_FACTOR = 1.6
+PROBE_MIN_BPS = 60_000
 LOSS_HIGH = 0.10
 LOSS_LOW = 0.02
 QUEUE_S = 0.06
@@ -35,7 +46,8 @@ class Uplink:
     """
 
     __slots__ = (
-        "_arriving_bps", "_at", "_base", "_delay", "_estimate", "_lowered_at", "_sent", "_smooth", "_window_at", "_window_octets", "octets"
+        "_arriving_bps", "_at", "_base", "_delay", "_estimate", "_lowered_at", "_rest_s", "_rest_until", "_sent", "_smooth",
+        "_weak_since", "_window_at", "_window_octets", "octets", "pictures",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -51,6 +63,11 @@ class Uplink:
         self._window_octets = 0
         self._arriving_bps = 0.0
         self._estimate = float(UPLINK_START_BPS)
+        self.pictures = True
+        """Whether the line carries a camera beside the voice."""
+        self._weak_since = 0.0
+        self._rest_until = 0.0
+        self._rest_s = PICTURES_REST_S
 
     @property
     def estimate_bps(self) -> int:
@@ -79,40 +96,59 @@ class Uplink:
                 lowered = min(self._estimate, self._arriving_bps * UPLINK_BACK_OFF)
                 self._estimate = max(float(UPLINK_MIN_BPS), lowered)
 
-    def grow(self, seconds: float) -> None:
-        """Let `seconds` pass; the estimate grows unless packets queued up a moment ago (called with each report)."""
+    def settle(self, seconds: float, now: float) -> None:
+        """Let `seconds` pass (called with each report): the estimate grows unless packets queued up a moment ago; the camera rests or returns."""
         if self._at - self._lowered_at > 2 * UPLINK_PAUSE_S:
             self._estimate = min(float(UPLINK_MAX_BPS), self._estimate * UPLINK_GROWTH**seconds)
+        if self._estimate >= PICTURES_STOP_BPS:
+            self._weak_since = now
+        if self.pictures and now - self._weak_since > PICTURES_STOP_AFTER_S:
+            self.pictures = False
+            failed = now - self._rest_until < PICTURES_REST_MAX_S
+            self._rest_s = min(PICTURES_REST_MAX_S, self._rest_s * 2) if failed else PICTURES_REST_S
+            self._rest_until = now + self._rest_s
+        elif not self.pictures and now >= self._rest_until:
+            # The voice alone cannot show how much more the line would carry: the camera is the probe.
+            self.pictures = True
+            self._estimate = max(self._estimate, float(PICTURES_RESUME_BPS))
+            self._weak_since = self._rest_until = now
 
 
 class Downlink:
     """What one subscriber's link takes.
 
     A receiver's REMB is at most about 1.5 times what it receives: by itself a small value says nothing. Even a falling one may only mean
-    that the receiver's processor is busy: it counts together with loss or a grown round trip. After RAISE_AFTER_S without trouble more is
-    tried; when that fails the time doubles.
+    that the receiver's processor is busy: it counts together with loss or a grown round trip. Where more is wanted than the budget allows,
+    padding is sent on top for PROBE_S; if that went through without trouble, the budget grows to what was carried. When it did not, the
+    next probe waits twice as long.
     """
 
     def __init__(self) -> None:
         self.budget_bps = DOWNLINK_START_BPS
+        self.loss = 0.0
+        """Share of packets lost lately (0…1)."""
+        self.probe_bps = 0
+        """Padding to send on top at present, bit/s."""
         self._remb_bps = 0
         self._low_since = 0.0
         self._trip_s = 0.0
         self._shortest_s = 10.0
-        self._loss = 0.0
-        self._raise_at = 0.0
-        self._patience_s = RAISE_AFTER_S
-        self._raised_at = 0.0
+        self._probe_at = 0.0
+        self._probe_end = 0.0
+        self._patience_s = PROBE_AFTER_S
+
+    @property
+    def _trouble(self) -> bool:
+        return self._queueing or self.loss > LOSS_LOW
 
     def estimate(self, bits_per_second: int, sending_bps: int, now: float) -> None:
         """Take a REMB; `sending_bps` is what this subscriber gets at present."""
         fell = bits_per_second < self._remb_bps * 0.97
         grew = bits_per_second > self._remb_bps * 1.005
         self._remb_bps = bits_per_second
-        trouble = self._queueing or self._loss > LOSS_LOW
-        if fell and trouble:
+        if fell and self._trouble:
             self._lower(bits_per_second, now)
-        if grew or not trouble or bits_per_second >= sending_bps * 0.9:
+        if grew or not self._trouble or bits_per_second >= sending_bps * 0.9:
             self._low_since = now
         elif now - self._low_since > LOW_FOR_S:
             self._lower(bits_per_second, now)
@@ -128,24 +164,35 @@ class Downlink:
 
     def lose(self, fraction: float, sending_bps: int, now: float) -> None:
         """Take the share of packets lost since the last report (0…1)."""
-        self._loss = 0.7 * self._loss + 0.3 * fraction
-        if self._loss > LOSS_HIGH and sending_bps:
-            self._lower(sending_bps * (1 - 0.5 * self._loss), now)
+        self.loss = 0.7 * self.loss + 0.3 * fraction
+        if self.loss > LOSS_HIGH and sending_bps:
+            self._lower(sending_bps * (1 - 0.5 * self.loss), now)
 
     def _lower(self, bits_per_second: float, now: float) -> None:
-        if now - self._raised_at < RAISE_AFTER_S:
-            self._patience_s = min(RAISE_AFTER_MAX_S, self._patience_s * 2)
+        if self.probe_bps or now - self._probe_end < PROBE_AFTER_S:
+            self._patience_s = min(PROBE_AFTER_MAX_S, self._patience_s * 2)
+        self.probe_bps = 0
         self.budget_bps = max(DOWNLINK_MIN_BPS, min(self.budget_bps, int(bits_per_second)))
-        self._raise_at = now + self._patience_s
+        self._probe_at = now + self._patience_s
 
-    def tick(self, sending_bps: int, now: float) -> None:
-        """Called about once a second: allow more when the budget has held for long enough."""
-        if self.budget_bps >= DOWNLINK_START_BPS and self._remb_bps == 0:
-            return
-        if now >= self._raise_at and self._loss < LOSS_HIGH / 2:
-            ceiling = max(self.budget_bps * RAISE_FACTOR, self._remb_bps * 1.5)
-            self.budget_bps = int(min(DOWNLINK_MAX_BPS, ceiling))
-            self._raised_at = now
-            self._raise_at = now + self._patience_s
-            if sending_bps * 2 < self.budget_bps:
-                self._patience_s = RAISE_AFTER_S
+    def tick(self, sending_bps: int, needed_bps: int, now: float) -> None:
+        """Called about once a second: begin a probe where more is needed than allowed, end the one that ran its time."""
+        if self.probe_bps:
+            if now < self._probe_end:
+                return
+            carried = sending_bps + self.probe_bps
+            self.probe_bps = 0
+            self._probe_at = now + self._patience_s
+            if self.loss < LOSS_HIGH / 2 and not self._queueing:
+                self.budget_bps = int(min(DOWNLINK_MAX_BPS, max(self.budget_bps, carried)))
+                self._patience_s = PROBE_AFTER_S
+                # What went well goes on at once, until everything is carried.
+                self._probe_at = now + 1.0
+            else:
+                self._patience_s = min(PROBE_AFTER_MAX_S, self._patience_s * 2)
+        elif (
+            needed_bps > self.budget_bps and now >= self._probe_at and self.loss < LOSS_HIGH / 2 and not self._queueing
+        ):
+            aim = min(needed_bps * 1.1, self.budget_bps * PROBE_FACTOR, DOWNLINK_MAX_BPS)
+            self.probe_bps = max(PROBE_MIN_BPS, int(aim) - sending_bps)
+            self._probe_end = now + PROBE_S

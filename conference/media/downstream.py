@@ -1,5 +1,6 @@
 """Downstream: what one participant receives: the slots, the budget they share, and answers to what the receiver asks for again."""
 
+import asyncio
 import secrets
 import time
 
@@ -7,12 +8,17 @@ from conference.media import rtcp
 from conference.media.bandwidth import Downlink
 from conference.media.fanout import Fanout
 from conference.media.ingress import Stream
+from conference.media.ladder import Step
 from conference.media.negotiate import ABS_SEND_TIME, Offer, SlotNumbers
 from conference.media.slots import Slot, Target
 from conference.media.srtp import Direction
 from conference.media.stats import Counters
 
 RTX_PER_SECOND_MAX = 1500
+PAD_EVERY_S = 0.02
+PADDING_BYTES = 255
+"""The most that one packet can hold (RFC 3550 section 5.1)."""
+
 ROUND_TRIP_START_S = 0.1
 ROUND_TRIP_MAX_S = 10.0
 """A longer one is a report that answers a sender report of another life."""
@@ -33,6 +39,11 @@ class Downstream:
         self._by_ssrc: dict[int, Slot] = {}
         self._rtx_left = RTX_PER_SECOND_MAX
         self._sending_bps = 0
+        self.step: Step = "full"
+        self.needed_bps = 0
+        """What would carry every wish; the room computes it."""
+        self._padding: asyncio.TimerHandle | None = None
+        self._padding_owed = 0.0
         if subscribe:
             self._make_slots()
 
@@ -153,13 +164,30 @@ class Downstream:
                 )
                 message += rtcp.source_description(slot.ssrc, f"fenghuo-{slot.name}")
         self._sending_bps = sending
-        self.link.tick(sending, now)
+        self.link.tick(sending, self.needed_bps, now)
+        if self.link.probe_bps and self._padding is None:
+            self._pad()
         return message
+
+    def _pad(self) -> None:
+        """Send the padding of a probe, a little every PAD_EVERY_S, while there is one."""
+        self._padding = None
+        carrier = next((slot for slot in self.slots.values() if slot.rtx_ssrc and slot.mappings), None)
+        if not self.link.probe_bps or carrier is None or self._target.direction is None:
+            return
+        self._padding_owed += self.link.probe_bps * PAD_EVERY_S / 8
+        while self._padding_owed >= PADDING_BYTES:
+            self._padding_owed -= PADDING_BYTES
+            self._fanout.pad(carrier, PADDING_BYTES, time.monotonic())
+        self._padding = asyncio.get_running_loop().call_later(PAD_EVERY_S, self._pad)
 
     def close(self) -> None:
         """All slots go dark."""
         self._target.direction = None
+        if self._padding is not None:
+            self._padding.cancel()
         for slot in self.slots.values():
+            slot.standing = None
             slot.detach()
             slot.wait_for(None)
 

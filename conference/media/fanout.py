@@ -21,6 +21,8 @@ BLOCK_ROWS_MIN = 16
 """From this many rows on, the block pays; below, the rows one by one (measured by benchmarks/media_forwarding.py)."""
 
 HEADER_BYTES = 20
+PLAIN, PADDED = 0x90, 0xB0
+"""First byte of a row: version 2, an extension, and whether there is padding (RFC 3550 section 5.1)."""
 HEADER = Struct("!BBHIIHHI")
 HEADER_ROW = np.dtype(
     {
@@ -100,7 +102,7 @@ class Fanout:
         self._message_view = port.message_view
         self._headers = np.ndarray(SEND_ROWS, HEADER_ROW, buffer=port.memory)
         # What never changes in a row; RTCP, STUN and DTLS do not use the rows.
-        self._headers["first"] = 0x90
+        self._headers["first"] = PLAIN
         self._headers["profile"] = ONE_BYTE_PROFILE
         self._headers["words"] = 1
         self._row = 0
@@ -158,6 +160,18 @@ class Fanout:
         self._put(slot, marker, rtx_seq, timestamp, slot.rtx_ssrc, body)
         self._send()
 
+    def pad(self, slot: Slot, size: int, now: float) -> None:
+        """Send `size` bytes of padding (at most 255) on a slot's RTX stream: they probe the line and mean nothing else."""
+        self.flush(now)
+        self._sent_time = abs_send_time(now)
+        row = self._row
+        timestamp = slot.mapping.timestamp_delta + slot.mapping.stream.last_timestamp & 0xFFFFFFFF
+        padding = bytes(size - 1) + bytes([size])
+        self._put(slot, slot.rtx_payload_type, slot.next_rtx_seq(), timestamp, slot.rtx_ssrc, padding, first=PADDED)
+        self._send()
+        # The block counts on this byte in every row.
+        self._view[row * ROW_BYTES] = PLAIN
+
     def late(self, stream: Stream, packet: Packet, now: float) -> None:
         """Forward a packet that came out of order or was recovered, to slots that already showed the stream at that point."""
         self.flush(now)
@@ -175,7 +189,9 @@ class Fanout:
                 )
         self._send()
 
-    def _put(self, slot: Slot, marker: int, seq: int, timestamp: int, ssrc: int, payload: bytes) -> None:
+    def _put(
+        self, slot: Slot, marker: int, seq: int, timestamp: int, ssrc: int, payload: bytes, *, first: int = PLAIN
+    ) -> None:
         if self._row >= SEND_ROWS:
             self._send()
         row = self._row
@@ -187,7 +203,7 @@ class Fanout:
         HEADER.pack_into(
             self._view,
             at,
-            0x90,
+            first,
             marker,
             seq,
             timestamp,
@@ -242,7 +258,7 @@ class Fanout:
                 pack_header(
                     view,
                     at,
-                    0x90,
+                    PLAIN,
                     packet.marker << 7 | kind,
                     packet.seq + seq_delta & 0xFFFF,
                     packet.timestamp + timestamp_delta & 0xFFFFFFFF,

@@ -33,7 +33,7 @@ LEVEL_HALF_LIFE_PACKETS = 8
 class Stream:
     """One SSRC of a publisher (one layer of a camera, a microphone, a screen).
 
-    `sinks` are the slots that show it, `waiting` those that will from its next key frame on.
+    `sinks` are the slots that show it, `waiting` those that will from its next key frame on, `stills` those sinks that leave behind it.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Stream:
         self.key_wanted = False
         self.sinks: set[Slot] = set()
         self.waiting: set[Slot] = set()
+        self.stills: set[Slot] = set()
         self.fan: Fan | None = None
         self.height = 0
         self.level = float(SILENT)

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from conference.media.ingress import Stream
-from conference.media.selector import Layer, Speaking, Want, allocate, heard_by, loudest
+from conference.media.ladder import Want, allocate, voices
+from conference.media.negotiate import RIDS
+from conference.media.selector import Speaking, heard_by, loudest
 from conference.media.session import CLOSED_AFTER_S, LOST_AFTER_S, Session
 from conference.media.slots import Slot
 
@@ -16,10 +18,6 @@ SPEAKERS_EVERY_S = 0.2
 PICTURES_EVERY_S = 0.5
 REPORT_EVERY_S = 1.0
 WANT_HEIGHT_MAX = 4320
-DEFAULT_HEIGHTS = {"q": 180, "h": 360, "f": 720}
-DEFAULT_BITRATES_BPS = {"q": 150_000, "h": 500_000, "f": 1_500_000}
-"""What a layer is taken for until its first key frame and its first measured second have come."""
-
 Notify = Callable[[str, dict[str, Any]], None]
 """`notify(event, payload)`: what web is told (docs/room-protocol.md)."""
 
@@ -87,6 +85,7 @@ class Room:
             if session.connected:
                 self.tell(session, "lost" if session.state == "lost" else "connected", "")
                 session.announced.clear()
+                session.told_line = {}
         self._told_speakers = []
 
     def want(self, session: Session, wants: dict[str, tuple[str, str, int]]) -> None:
@@ -116,6 +115,7 @@ class Room:
                 session.upstream.ask_key_frames(now)
                 if reporting:
                     session.report(now)
+                    self._tell_line(session, now)
                 self._tell_slots(session)
 
     def _watch(self, session: Session, now: float) -> None:
@@ -150,37 +150,49 @@ class Room:
         slots = [slot for slot in session.downstream.slots.values() if slot.kind == "audio"]
         present = [(slot.pending or slot.stream) for slot in slots]
         names = [stream.participant if stream is not None else None for stream in present]
-        for slot, name in zip(slots, heard_by(session.participant, self._speaking.order, names), strict=True):
+        # A line that carries one voice carries the loudest.
+        carried = voices(session.downstream.link.budget_bps)
+        order = self._speaking.order
+        if carried < SPEAKERS:
+            order = [name for name in order if name != session.participant][:carried]
+        for slot, name in zip(slots, heard_by(session.participant, order, names), strict=True):
             self._show(slot, microphones.get(name) if name else None)
 
     def _choose_pictures(self, session: Session, now: float) -> None:
+        downstream = session.downstream
         wants = []
-        found: dict[str, dict[str, Stream]] = {}
-        for slot in session.downstream.slots.values():
+        found: dict[str, list[Stream]] = {}
+        for slot in downstream.slots.values():
             if slot.kind != "video":
                 continue
-            wish = session.downstream.wants.get(slot.name)
+            wish = downstream.wants.get(slot.name)
             owner = self._by_participant.get(wish[0]) if wish else None
             streams = owner.sources.layers(wish[1], slot.codec, now) if owner and wish else []
-            if not streams or wish is None:
+            if not streams or wish is None or owner is None:
                 self._idle(slot, owner, wish)
                 continue
-            found[slot.name] = {stream.rid: stream for stream in streams}
-            layers = tuple(
-                Layer(
-                    stream.rid,
-                    stream.height or DEFAULT_HEIGHTS.get(stream.rid, 720),
-                    stream.bitrate or DEFAULT_BITRATES_BPS.get(stream.rid, 1_500_000),
-                )
-                for stream in streams
-            )
-            wants.append(Want(slot.name, layers, wish[2], wish[1] == "screen"))
-        for name, rid in allocate(wants, session.downstream.link.budget_bps).items():
-            self._show(session.downstream.slots[name], found[name][rid] if rid is not None else None)
+            found[slot.name] = streams
+            speaking = wish[0] in self._told_speakers[:1]
+            layers = owner.upstream.layers(wish[1], streams, now)
+            wants.append(Want(slot.name, layers, wish[2], wish[1] == "screen", speaking, slot.still_bits))
+        plan = allocate(wants, downstream.link.budget_bps)
+        downstream.step, downstream.needed_bps = plan.step, plan.needed_bps
+        for name, choice in plan.choices.items():
+            slot = downstream.slots[name]
+            if choice.rid is None:
+                self._show(slot, None)  # no room for it: the page keeps the last picture
+                continue
+            owner = self._by_participant[downstream.wants[name][0]]
+            owner.upstream.need(downstream.wants[name][1], choice.rid, now)
+            stream = _nearest(found[name], choice.rid)
+            if choice.every_s:
+                slot.stand(stream, choice.every_s, now)
+            else:
+                self._show(slot, stream)
 
     def _idle(self, slot: Slot, owner: Session | None, wish: tuple[str, str, int] | None) -> None:
         """Nothing arrives for this slot: keep the last picture of the wanted source, go dark otherwise."""
-        stream = slot.stream
+        stream = slot.stream or slot.standing
         if stream is not None and owner is not None and wish is not None:
             same = (stream.participant, stream.kind) == wish[:2]
             if same and owner.sources.holds(stream) and stream.granted:
@@ -188,6 +200,9 @@ class Room:
         self._show(slot, None)
 
     def _show(self, slot: Slot, stream: Stream | None) -> None:
+        slot.standing = None
+        if stream is not None and slot in stream.stills:
+            stream.stills.discard(slot)
         if stream is None:
             slot.wait_for(None)
             slot.detach()
@@ -199,14 +214,30 @@ class Room:
     def _tell_slots(self, session: Session) -> None:
         changed = []
         for slot in session.downstream.slots.values():
-            stream = slot.stream
-            shown = (stream.participant, stream.kind) if stream is not None else (None, slot.kind)
-            if session.announced.get(slot.name, (None, slot.kind)) != shown:
+            stream = slot.stream or slot.standing
+            shown: tuple[str | None, str, bool] = (None, slot.kind, False)
+            if stream is not None:
+                shown = (stream.participant, stream.kind, slot.standing is not None)
+            if session.announced.get(slot.name, (None, slot.kind, False)) != shown:
                 session.announced[slot.name] = shown
-                changed.append({"slot": slot.name, "kind": shown[1], "participant": shown[0]})
+                changed.append({"slot": slot.name, "kind": shown[1], "participant": shown[0], "still": shown[2]})
         if changed:
             self._notify("slots", {"room": self.name, "session": session.name, "slots": changed})
+
+    def _tell_line(self, session: Session, now: float) -> None:
+        """What the session's line carries, when that changed; and what its publisher should send."""
+        line = session.line(now)
+        if line != session.told_line:
+            session.told_line = line
+            self._notify("line", {"room": self.name, "session": session.name, **line})
 
     def describe(self, now: float) -> dict[str, Any]:
         """Figures for `node.stats`."""
         return {"room": self.name, "sessions": [session.describe(now) for session in self.sessions.values()]}
+
+
+def _nearest(streams: list[Stream], rid: str) -> Stream:
+    """The stream of the layer `rid`, or the best below it that arrives."""
+    wanted = RIDS.index(rid) if rid in RIDS else 0
+    below = [stream for stream in streams if (RIDS.index(stream.rid) if stream.rid in RIDS else 0) <= wanted]
+    return below[-1] if below else streams[0]

@@ -1,4 +1,4 @@
-"""Who is heard and how large each picture comes: pure policy, no packets and no clock of its own."""
+"""Who is heard: pure policy, no packets and no clock of its own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +11,6 @@ HYSTERESIS_DB = 6.0
 
 HOLD_S = 1.5
 """Who has just come in keeps the place at least this long."""
-
-AUDIO_RESERVE_BPS = 120_000
-HEIGHT_SLACK = 0.8
-"""A layer is large enough when it has 80 % of the wanted height: 360 lines do for 400 pixels."""
 
 
 @dataclass(slots=True)
@@ -60,52 +56,3 @@ def heard_by(listener: str, speaking: Sequence[str], slots: Sequence[str | None]
         if name not in result:
             result[result.index(None)] = name
     return result
-
-
-@dataclass(slots=True, frozen=True)
-class Layer:
-    """One layer of a picture, as it arrives now: its name, height in lines, and bit/s."""
-
-    rid: str
-    height: int
-    bitrate_bps: int
-
-
-@dataclass(slots=True, frozen=True)
-class Want:
-    """A picture slot's wish: the layers there are (lowest first), and the height at which it is shown, in device pixels."""
-
-    slot: str
-    layers: tuple[Layer, ...]
-    height: int
-    screen: bool = False
-
-
-def allocate(wants: Sequence[Want], budget_bps: int) -> dict[str, str | None]:
-    """Which layer (rid) each slot gets within the budget; None: nothing, for lack of room.
-
-    Sound is reserved first. Every slot gets its lowest layer before any gets more; then shared screens, then the slots in their order, go up
-    one layer at a time, never beyond the wanted height. A single layer that is the only one is sent as it is.
-    """
-    left = budget_bps - AUDIO_RESERVE_BPS
-    chosen: dict[str, int] = {}
-    ordered = sorted(wants, key=lambda want: not want.screen)
-    for want in ordered:
-        if want.layers and (want.layers[0].bitrate_bps <= left or not chosen):
-            chosen[want.slot] = 0
-            left -= want.layers[0].bitrate_bps
-    raised = True
-    while raised:
-        raised = False
-        for want in ordered:
-            index = chosen.get(want.slot)
-            if index is None or index + 1 >= len(want.layers):
-                continue
-            if want.layers[index].height >= want.height * HEIGHT_SLACK:
-                continue
-            extra = want.layers[index + 1].bitrate_bps - want.layers[index].bitrate_bps
-            if extra <= left:
-                chosen[want.slot] = index + 1
-                left -= extra
-                raised = True
-    return {want.slot: want.layers[chosen[want.slot]].rid if want.slot in chosen else None for want in wants}

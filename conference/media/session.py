@@ -57,7 +57,8 @@ class Session:
         self.receive_handle: object = None
         self.last_at = now
         self.state = "new"
-        self.announced: dict[str, tuple[str | None, str]] = {}
+        self.announced: dict[str, tuple[str | None, str, bool]] = {}
+        self.told_line: dict[str, object] = {}
         self.on_connected: Callable[[], None] = lambda: None
         self.on_closed: Callable[[str], None] = lambda _reason: None
         self._fingerprints = offer.fingerprints
@@ -159,6 +160,15 @@ class Session:
             part, message = rtcp.split(message, RTCP_BYTES_MAX)
             self.send_rtcp(part)
 
+    def line(self, now: float) -> dict[str, object]:
+        """The `line` event of docs/room-protocol.md: what this line carries, measured, and what should be sent on it."""
+        return {
+            "step": self.downstream.step,
+            "bps": _rounded(self.downstream.link.budget_bps),
+            "loss": round(self.downstream.link.loss, 2),
+            "send": self.upstream.wanted(now),
+        }
+
     # The end
 
     def end(self, reason: str) -> None:
@@ -195,3 +205,9 @@ class Session:
             "streams": self.upstream.describe(),
             "slots": self.downstream.describe(),
         }
+
+
+def _rounded(bits_per_second: int) -> int:
+    """To two digits: people are told when something changed, not every second."""
+    digits = max(0, len(str(bits_per_second)) - 2)
+    return int(round(bits_per_second, -digits))

@@ -13,6 +13,8 @@ MAPPINGS_KEPT = 16
 RTX_REPEAT_S = 0.02
 """The same packet is not sent again within this time: two NACKs on the way for one loss."""
 RTX_TIMES_KEPT = 1024
+STILL_BITS = 64_000
+"""What a still is taken for until one was sent."""
 
 
 class Target:
@@ -94,6 +96,11 @@ class Slot:
         self.picture_delta = 0
         self.tl0_delta = 0
         self.first_ext = 0
+        self.standing: Stream | None = None
+        """What is shown as stills: attached for one key frame, then dark until the next is due."""
+        self.still_at = 0.0
+        self.still_bits = STILL_BITS
+        self._still_octets = 0
         self.mappings: deque[Mapping] = deque(maxlen=MAPPINGS_KEPT)
         self._seq = start & 0x7FFF
         self._timestamp = start & 0x7FFFFFFF
@@ -140,6 +147,7 @@ class Slot:
         self._packets += stream.packets
         self._octets += stream.octets
         stream.sinks.discard(self)
+        stream.stills.discard(self)
         stream.fan = None
         self.stream = None
 
@@ -174,6 +182,26 @@ class Slot:
         self.stream = stream
         stream.sinks.add(self)
         stream.fan = None
+        if self.standing is stream:
+            stream.stills.add(self)
+            self._still_octets = stream.octets
+
+    def stand(self, stream: "Stream", every_s: float, now: float) -> None:
+        """Show `stream` as stills, one in `every_s` seconds; to be called again and again."""
+        if self.standing is not stream:
+            self.standing = stream
+            # A picture that moved until now stands as it is.
+            self.still_at = now if self.stream is stream else 0.0
+            self.detach()
+        if self.stream is None and now - self.still_at >= every_s:
+            self.wait_for(stream)
+
+    def stood(self, now: float) -> None:
+        """The key frame of a still is complete."""
+        if self.stream is not None:
+            self.still_bits = 8 * (self.stream.octets - self._still_octets)
+        self.still_at = now
+        self.detach()
 
     def sent(self) -> tuple[int, int]:
         """Packets and payload octets sent so far, for sender reports."""

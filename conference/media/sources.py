@@ -118,6 +118,11 @@ class Sources:
         ]
         return sorted(streams, key=lambda stream: RIDS.index(stream.rid) if stream.rid in RIDS else 0)
 
+    def rids(self, kind: str) -> list[str]:
+        """The layers that the offer promises for a source, lowest first; none without simulcast."""
+        section = next((section for section in self._sections.values() if section.source == kind), None)
+        return [rid for rid in RIDS if section is not None and rid in section.rids]
+
     def microphone(self) -> Stream | None:
         """The stream of the microphone, while it may be heard."""
         stream = self.by_kind.get("audio", {}).get("")

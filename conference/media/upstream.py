@@ -10,6 +10,7 @@ from conference.media import rtcp
 from conference.media.bandwidth import Uplink
 from conference.media.fanout import Fanout
 from conference.media.ingress import NACK_RETRY_S, Stream
+from conference.media.ladder import VOICE_BPS, Layer
 from conference.media.negotiate import ABS_SEND_TIME, AUDIO_LEVEL, Offer
 from conference.media.sources import Sources
 from conference.media.stats import Counters
@@ -17,6 +18,16 @@ from conference.media.wire import RTP_HEADER, RTP_HEADER_BYTES, Packet, extensio
 
 KEY_FRAME_EVERY_S = 0.4
 """One PLI for each source of a publisher in this time: a request on one simulcast layer makes libvpx send key frames on all."""
+
+
+REMB_MIN_BPS = 30_000
+DEFAULT_HEIGHTS = {"q": 180, "h": 360, "f": 720}
+DEFAULT_BITRATES_BPS = {"q": 120_000, "h": 400_000, "f": 1_500_000}
+"""What a layer is taken for until its first key frame and its first measured second have come."""
+LINGER_S = 5.0
+"""A layer that nobody sees any more is sent for so long: windows are resized, speakers come back."""
+COMES_AFTER_S = 4.0
+ASK_LAYER_AGAIN_S = 15.0
 
 
 class Upstream:
@@ -37,6 +48,8 @@ class Upstream:
         self._ssrc = secrets.randbits(31) + 1
         self._key_asked: dict[str, float] = {}
         self._sampled_at = 0.0
+        self._needed: dict[str, float] = {}
+        self._asked_since: dict[str, float] = {}
         self._abs_send_time = _extension_id(offer, ABS_SEND_TIME)
         self._audio_level = _extension_id(offer, AUDIO_LEVEL)
 
@@ -85,8 +98,8 @@ class Upstream:
             value = extension(data, self._audio_level)
             if value:
                 stream.hear(value[0] & 0x7F)
-        if seq == stream.expected and not stream.waiting:
-            # Nearly every packet: the next one, and no slot waits for it.
+        if seq == stream.expected and not stream.waiting and not stream.stills:
+            # Nearly every packet: the next one, and no slot waits for it or leaves with it.
             packet.ext = stream.highest + 1
             if packet.key:
                 stream.key_wanted = False
@@ -115,6 +128,10 @@ class Upstream:
                 self.asking = True
             if stream.sinks:
                 self._fanout.add(stream, packet)
+            if stream.stills and packet.marker:
+                self._fanout.flush(now)
+                for slot in list(stream.stills):
+                    slot.stood(now)
         elif place == "late":
             stream.take_late(packet)
             if stream.sinks:
@@ -136,6 +153,44 @@ class Upstream:
             stream = self._streams.get(ssrc)
             if stream is not None:
                 stream.report_ntp, stream.report_timestamp, stream.report_at = ntp, timestamp, now
+
+    # What is wanted of the publisher
+
+    def layers(self, kind: str, arriving: list[Stream], now: float) -> tuple[Layer, ...]:
+        """The layers of a source from which slots may choose, lowest first: those that arrive, and those that would if they were asked for.
+
+        A layer that does not come although it was asked for (the publisher's line is too weak) is left out for a while.
+        """
+        known = {stream.rid: stream for stream in self._sources.by_kind.get(kind, {}).values()}
+        present = {stream.rid for stream in arriving}
+        chosen = []
+        for rid in self._sources.rids(kind) or [stream.rid for stream in arriving]:
+            if rid in present or self._would_come(rid, now):
+                stream = known.get(rid)
+                height = stream.height if stream is not None and stream.height else DEFAULT_HEIGHTS.get(rid, 720)
+                rate = stream.bitrate if stream is not None and rid in present else 0
+                chosen.append(Layer(rid, height, rate or DEFAULT_BITRATES_BPS.get(rid, 1_500_000)))
+        return tuple(chosen)
+
+    def _would_come(self, rid: str, now: float) -> bool:
+        since = self._asked_since.get(rid)
+        return since is None or not COMES_AFTER_S < now - since < COMES_AFTER_S + ASK_LAYER_AGAIN_S
+
+    def need(self, kind: str, rid: str, now: float) -> None:
+        """A slot was given this layer of a camera: it is to be sent."""
+        if kind == "camera" and rid:
+            self._needed[rid] = now
+            stream = self._sources.by_kind.get(kind, {}).get(rid)
+            if stream is not None and now - stream.last_arrival < COMES_AFTER_S:
+                self._asked_since.pop(rid, None)
+            elif now - self._asked_since.setdefault(rid, now) > COMES_AFTER_S + ASK_LAYER_AGAIN_S:
+                self._asked_since[rid] = now
+
+    def wanted(self, now: float) -> dict[str, object]:
+        """What should be sent on this line: the camera's layers that somebody sees (the lowest always), none where it carries only the voice."""
+        rids = self._sources.rids("camera")
+        seen = [rid for rid in rids if rid == rids[0] or now - self._needed.get(rid, -LINGER_S) < LINGER_S]
+        return {"camera": seen if self.link.pictures else [], "pictures": self.link.pictures}
 
     # Feedback to the publisher
 
@@ -175,8 +230,10 @@ class Upstream:
         message = rtcp.receiver_report(self._ssrc, blocks)
         video = [stream.ssrc for stream in self._streams.values() if stream.kind != "audio"]
         if video:
-            message += rtcp.remb(self._ssrc, self.link.estimate_bps, video)
-        self.link.grow(1.0)
+            # A REMB holds the pictures only: what the voice takes of the line comes first.
+            voice = sum(VOICE_BPS for stream in self._streams.values() if stream.kind == "audio" and stream.bitrate)
+            message += rtcp.remb(self._ssrc, max(REMB_MIN_BPS, self.link.estimate_bps - voice), video)
+        self.link.settle(1.0, now)
         return message
 
     def describe(self) -> list[dict[str, object]]:

@@ -308,3 +308,26 @@ def test_what_is_lost_on_either_way_is_asked_for_and_sent_again() -> None:
             await until(lambda: second.frames["video"] > seen + 20)
 
     run(scenario)
+
+
+def test_everything_that_a_listener_sends_is_dropped_and_counted() -> None:
+    async def scenario() -> None:
+        async with running() as (node, _):
+            listener, other = Guest(node, "listener"), Guest(node, "other")
+            await listener.join(publish=[])
+            await other.join()
+            await other.want("listener")
+            await listener.want("other")
+            await until(lambda: listener.frames["video"] > 3 and listener.frames["audio"] > 3)
+            # Its client does send: sound and pictures arrive, and end at the node.
+            sources = node.rooms["r"].sessions["s-listener"].sources
+            dropped = node.counters.dropped["not_granted"]
+            await until(lambda: node.counters.dropped["not_granted"] > dropped + 50)
+            assert set(sources.by_kind) == {"audio", "camera"}
+            assert all(not stream.granted and stream.packets == 0 for stream in sources.streams.values())
+            assert all(slot.stream is None for slot in node.rooms["r"].sessions["s-other"].downstream.slots.values())
+            assert other.frames == {"audio": 0, "video": 0}
+            await listener.close()
+            await other.close()
+
+    run(scenario)

@@ -1,8 +1,6 @@
-"""Who is heard, and how large pictures come."""
+"""Who is heard."""
 
-from conference.media.selector import AUDIO_RESERVE_BPS, Layer, Speaking, Want, allocate, heard_by, loudest
-
-LAYERS = (Layer("q", 180, 100_000), Layer("h", 360, 400_000), Layer("f", 720, 1_500_000))
+from conference.media.selector import Speaking, heard_by, loudest
 
 
 def test_all_are_heard_while_there_are_places_and_nobody_hears_themselves() -> None:
@@ -26,15 +24,3 @@ def test_silence_replaces_nobody() -> None:
 
 def test_a_speaker_stays_in_the_slot_it_has() -> None:
     assert heard_by("me", ["x", "y", "z"], ["y", None, "w"]) == ["y", "x", "z"]
-
-
-def test_layers_follow_height_and_budget() -> None:
-    wants = [Want("v0", LAYERS, 720), Want("v1", LAYERS, 180)]
-    assert allocate(wants, 10_000_000) == {"v0": "f", "v1": "q"}
-    assert allocate(wants, AUDIO_RESERVE_BPS + 500_000) == {"v0": "h", "v1": "q"}
-    assert allocate(wants, AUDIO_RESERVE_BPS + 150_000) == {"v0": "q", "v1": None}
-
-
-def test_a_shared_screen_comes_before_faces() -> None:
-    screen = Want("v1", (Layer("", 1080, 900_000),), 1080, screen=True)
-    assert allocate([Want("v0", LAYERS, 720), screen], AUDIO_RESERVE_BPS + 1_000_000) == {"v0": "q", "v1": ""}

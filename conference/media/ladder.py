@@ -1,0 +1,133 @@
+"""The ladder: what a line carries for each picture slot: a layer, a smaller one, stills, or nothing but speech. Pure policy, no packets, no clock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+VOICES_MAX = 3
+VOICE_BPS = 50_000
+"""One voice on the wire: Opus at 24 kbit/s, and 60 bytes of headers and tag fifty times a second. Silence costs nothing (DTX)."""
+
+HEIGHT_SLACK = 0.8
+"""A layer is large enough when it has 80 % of the wanted height: 360 lines do for 400 pixels."""
+
+STILL_FASTEST_S = 1.0
+STILL_SLOWEST_S = 5.0
+"""Key frames alone, one in one to five seconds; what does not carry even that carries no picture."""
+
+Step = Literal["full", "smaller", "stills", "speech"]
+"""What a line carries at present: every picture as large as wanted, some smaller, some as stills, or none of them."""
+
+
+@dataclass(slots=True, frozen=True)
+class Layer:
+    """One layer of a picture, as it arrives now or would: its name, height in lines, and bit/s."""
+
+    rid: str
+    height: int
+    bitrate_bps: int
+
+
+@dataclass(slots=True, frozen=True)
+class Want:
+    """A picture slot's wish: the layers there are (lowest first), and the height at which it is shown, in device pixels.
+
+    `still_bits` is the size of one key frame of the lowest layer.
+    """
+
+    slot: str
+    layers: tuple[Layer, ...]
+    height: int
+    screen: bool = False
+    speaking: bool = False
+    still_bits: int = 64_000
+
+    @property
+    def large_enough(self) -> int:
+        """The lowest layer that has the wanted height, or the highest."""
+        heights = [layer.height >= self.height * HEIGHT_SLACK for layer in self.layers]
+        return heights.index(True) if True in heights else len(heights) - 1
+
+
+@dataclass(slots=True, frozen=True)
+class Choice:
+    """What a slot gets: a layer (None: nothing), moving (`every_s` 0) or as one still in so many seconds."""
+
+    rid: str | None
+    every_s: float = 0.0
+
+
+@dataclass(slots=True, frozen=True)
+class Plan:
+    """What each slot gets, what that makes of the line, and how many bit/s would carry everything as wanted."""
+
+    choices: dict[str, Choice]
+    step: Step
+    needed_bps: int
+
+
+def voices(budget_bps: int) -> int:
+    """How many voices a line carries at once: the loudest always, all three where there is room."""
+    return max(1, min(VOICES_MAX, budget_bps // VOICE_BPS))
+
+
+def allocate(wants: Sequence[Want], budget_bps: int) -> Plan:
+    """Share the budget: sound first, then every picture its lowest layer, then stills for the others, then larger layers.
+
+    Shared screens come first, then who speaks, then the slots in their order; none gets a layer beyond its wanted height.
+    """
+    ordered = sorted((want for want in wants if want.layers), key=lambda want: (not want.screen, not want.speaking))
+    sound = VOICE_BPS * voices(budget_bps)
+    left = budget_bps - sound
+    moving: dict[str, int] = {}
+    standing: list[Want] = []
+    for want in ordered:
+        lowest = want.layers[0].bitrate_bps
+        if lowest <= left:
+            moving[want.slot] = 0
+            left -= lowest
+        else:
+            standing.append(want)
+    stills, every_s, spent = _stills(standing, left)
+    _raise_layers(ordered, moving, left - spent)
+    choices = {want.slot: Choice(None) for want in wants}
+    choices |= {want.slot: Choice(want.layers[0].rid, every_s) for want in stills}
+    by_slot = {want.slot: want for want in ordered}
+    choices |= {slot: Choice(by_slot[slot].layers[index].rid) for slot, index in moving.items()}
+    needed = sound + sum(want.layers[want.large_enough].bitrate_bps for want in ordered)
+    return Plan(choices, _step(ordered, moving, stills), needed)
+
+
+def _stills(standing: Sequence[Want], left: int) -> tuple[list[Want], float, int]:
+    """Which pictures come as stills, one in how many seconds, and what that costs (bit/s): the last wish goes first when it is too much."""
+    chosen = list(standing)
+    while chosen:
+        bits = sum(want.still_bits for want in chosen)
+        if bits <= left * STILL_SLOWEST_S:
+            every_s = max(STILL_FASTEST_S, bits / left)
+            return chosen, every_s, int(bits / every_s)
+        chosen.pop()
+    return [], 0.0, 0
+
+
+def _raise_layers(ordered: Sequence[Want], moving: dict[str, int], left: int) -> None:
+    raised = True
+    while raised:
+        raised = False
+        for want in ordered:
+            index = moving.get(want.slot)
+            if index is None or index >= want.large_enough:
+                continue
+            extra = want.layers[index + 1].bitrate_bps - want.layers[index].bitrate_bps
+            if extra <= left:
+                moving[want.slot] = index + 1
+                left -= extra
+                raised = True
+
+
+def _step(ordered: Sequence[Want], moving: dict[str, int], stills: Sequence[Want]) -> Step:
+    if all(moving.get(want.slot, -1) >= want.large_enough for want in ordered):
+        return "full"
+    if len(moving) == len(ordered):
+        return "smaller"
+    return "stills" if moving or stills else "speech"
