@@ -71,6 +71,7 @@ def page_config(settings: Settings, principal: Principal, lang: Lang) -> dict[st
         "messages": catalogue(lang, "desk"),
         "me": {"id": principal.id, "name": principal.name, "role": principal.role.value, "site": principal.site_id},
         "may": {name: principal.may(name, None) for name in GRANTS if principal.may(name)},
+        "confirm_h": settings.confirm_hours,
         "grading": [asdict(threshold) for threshold in THRESHOLDS],
         "rooms": ROOMS,
         "approve": APPROVE_PATH,

@@ -83,6 +83,7 @@ def page_config(settings: Settings, timing: Timing, lang: Lang) -> dict[str, Any
         "scenes": list(SCENES),
         "scene_s": timing.scene_s,
         "hold_s": timing.hold_s,
+        "confirm_h": settings.confirm_hours,
         "map": MAP_URL,
         "colours": {str(level): tokens[f"level-{level}"] for level in (1, 2, 3, 4)},
     }

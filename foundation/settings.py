@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     wall_distance_m: float = Field(3.5, gt=0.3, le=60)
     """Distance of the farthest seat from the big screen, metres; the text grows with it (20 arc-minutes)."""
 
+    confirm_hours: float = Field(168, gt=0, le=10_000)
+    """After so many hours an amount (stock, team, shelter) that nobody confirmed is shown as unconfirmed."""
+
     secure_cookies: bool = False
     """True behind https: cookies are then sent only over it. False here, or a plain-http LAN could not log in."""
 

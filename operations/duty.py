@@ -29,6 +29,8 @@ class Shift(Operational, Base):
     leader_phone: Mapped[str] = mapped_column(String(24))
     officer_name: Mapped[str] = mapped_column(String(40))
     officer_phone: Mapped[str] = mapped_column(String(24))
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    """When it was put on the roster."""
 
 
 def add_shift(
@@ -59,6 +61,7 @@ def add_shift(
         leader_phone=leader[1],
         officer_name=officer[0],
         officer_phone=officer[1],
+        changed_at=clock.now(),
         site_id=site_id,
     )
     session.add(shift)
@@ -97,4 +100,5 @@ def _shift_state(shift: Shift | None) -> dict[str, Any] | None:
         "ends": epoch_ms(shift.ends),
         "leader": {"name": shift.leader_name, "phone": shift.leader_phone},
         "officer": {"name": shift.officer_name, "phone": shift.officer_phone},
+        "changed_at": epoch_ms(shift.changed_at),
     }

@@ -1,5 +1,6 @@
 """Resources: stocks (物资), teams (队伍) and shelters (避难场所): what there is, what is needed, and where."""
 
+from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Float, Integer, String, select
@@ -7,8 +8,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from auth.principal import Principal
 from foundation import journal
-from foundation.clock import Clock
-from foundation.database import Base, Operational
+from foundation.clock import Clock, epoch_ms
+from foundation.database import Base, Operational, UtcDateTime
 from foundation.errors import Conflict, NotFound, UserError
 from foundation.identifiers import ResourceId, new_id
 
@@ -30,6 +31,8 @@ class Resource(Operational, Base):
     contact: Mapped[str] = mapped_column(String(80))
     lat: Mapped[float | None] = mapped_column(Float)
     lon: Mapped[float | None] = mapped_column(Float)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    """When somebody last said what there is: a new amount, or that the old one still holds."""
     version: Mapped[int] = mapped_column(Integer)
 
 
@@ -68,6 +71,7 @@ def add_resource(
         contact=contact,
         lat=lat,
         lon=lon,
+        changed_at=clock.now(),
         version=1,
     )
     session.add(resource)
@@ -86,7 +90,7 @@ def change_amount(
     need: float | None = None,
     seen_version: int | None = None,
 ) -> Resource:
-    """Set what there is or what is needed; Conflict("changed_meanwhile") if somebody was faster."""
+    """Set what there is or what is needed; the amounts as they are confirm them. Conflict("changed_meanwhile") if somebody was faster."""
     resource = session.execute(select(Resource).where(Resource.id == resource_id)).scalar_one_or_none()
     if resource is None or not principal.may("resource.read", site=resource.site_id):
         raise NotFound("resource_unknown")
@@ -98,8 +102,10 @@ def change_amount(
         if amount is not None:
             _check_amount(amount)
             setattr(resource, column, amount)
+    resource.changed_at = clock.now()
     resource.version += 1
-    _tell(session, clock, principal, resource, "resource.changed", {"before": before})
+    kind = "resource.confirmed" if before == {"have": resource.have, "need": resource.need} else "resource.changed"
+    _tell(session, clock, principal, resource, kind, {"before": before})
     return resource
 
 
@@ -116,6 +122,7 @@ def resource_state(resource: Resource) -> dict[str, Any]:
         "contact": resource.contact,
         "lat": resource.lat,
         "lon": resource.lon,
+        "changed_at": epoch_ms(resource.changed_at),
         "version": resource.version,
     }
 

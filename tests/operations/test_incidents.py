@@ -7,7 +7,7 @@ import pytest
 from auth.permissions import Role
 from auth.principal import SYSTEM, Principal
 from foundation import journal
-from foundation.clock import ManualClock
+from foundation.clock import ManualClock, epoch_ms
 from foundation.database import Database
 from foundation.errors import Conflict, Forbidden, NotFound, UserError
 from foundation.identifiers import new_id
@@ -22,7 +22,7 @@ from operations.incidents import (
     list_incidents,
     open_incident,
 )
-from operations.resources import add_resource, change_amount
+from operations.resources import add_resource, change_amount, resource_state
 
 VILLAGE = Principal("person", "p", "联络员", Role.VILLAGE, "bizhai")
 
@@ -141,6 +141,19 @@ def test_a_stock_is_changed_with_its_version(township: Database, clock: ManualCl
     assert kinds(township) == ["resource.added", "resource.changed"]
 
 
+def test_an_amount_is_as_old_as_its_last_confirmation(township: Database, clock: ManualClock) -> None:
+    with township.writing() as session:
+        tents = add_resource(
+            session, clock, SYSTEM, type="stock", zh="帐篷", en="Tents", site_id="bizhai", have=5, need=9, unit="顶"
+        )
+        assert resource_state(tents)["changed_at"] == epoch_ms(clock.now())
+    clock.advance(3600)
+    with township.writing() as session:
+        same = change_amount(session, clock, SYSTEM, tents.id, have=5)
+        assert resource_state(same)["changed_at"] == epoch_ms(clock.now())
+    assert kinds(township) == ["resource.added", "resource.confirmed"]
+
+
 def test_the_roster_knows_who_is_on_duty_now_and_next(township: Database, clock: ManualClock) -> None:
     now = clock.now()
     with township.writing() as session:
@@ -158,6 +171,7 @@ def test_the_roster_knows_who_is_on_duty_now_and_next(township: Database, clock:
         )
     with township.reading() as session:
         state = duty_state(session, now + timedelta(hours=7, minutes=59))
+        assert state["next"]["changed_at"] == epoch_ms(now)
         assert (state["shift"]["officer"]["name"], state["next"]["officer"]["name"]) == ("李", "赵")
         assert duty_state(session, now + timedelta(hours=8))["shift"]["officer"]["name"] == "赵"
     with pytest.raises(UserError, match="shift_overlaps"), township.writing() as session:

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { linkState, readingState, span } from "../../dashboard/assets/js/staleness.js";
+import { amountState, linkState, readingState, shiftState, span } from "../../dashboard/assets/js/staleness.js";
 import { Model } from "../../dashboard/assets/js/model.js";
 import { pageOf } from "../../dashboard/assets/js/wall/paging.js";
 import { fit, placeLabel } from "../../dashboard/assets/js/wall/projection.js";
@@ -33,6 +33,18 @@ test("a reading is fresh, late, then lost, by its own period", () => {
   assert.equal(readingState(610_001, 0, 60), "lost");
   assert.equal(readingState(1, null, 60), "lost");
   assert.deepEqual([3500, 3501, 30_001].map(linkState), ["fresh", "late", "lost"]);
+});
+
+test("an amount is late when nobody confirmed it for long, and lost only with the link", () => {
+  assert.equal(amountState("fresh", 24 * HOUR, 0, 24), "fresh");
+  assert.equal(amountState("fresh", 24 * HOUR + 1, 0, 24), "late");
+  assert.equal(amountState("fresh", 9000 * HOUR, 0, 24), "late");
+  assert.equal(amountState("lost", 1, 0, 24), "lost");
+});
+
+test("a shift that was not handed over is late", () => {
+  assert.deepEqual([99, 101].map((now) => shiftState("fresh", now, 100)), ["fresh", "late"]);
+  assert.equal(shiftState("lost", 99, 100), "lost");
 });
 
 test("ages are told in the unit that suits them", () => {

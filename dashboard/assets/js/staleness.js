@@ -4,6 +4,7 @@
 
 const LINK_LATE_MS = 3500;
 const LINK_LOST_MS = 30_000;
+const HOUR_MS = 3_600_000;
 
 /**
  * The state of a measured value: `now` and `at` are the server's epoch milliseconds, `periodS` the sensor's period in seconds.
@@ -29,6 +30,32 @@ export function readingState(now, at, periodS) {
 export function linkState(silenceMs) {
   if (silenceMs <= LINK_LATE_MS) return "fresh";
   return silenceMs <= LINK_LOST_MS ? "late" : "lost";
+}
+
+/**
+ * The state of an amount that people keep (stock, team, shelter): as the link's, and late when nobody confirmed it for long. Old age alone never loses it.
+ *
+ * @param {State} link
+ * @param {number | null} now the server's epoch milliseconds
+ * @param {number} changedAt when it was last set or confirmed
+ * @param {number} confirmH hours for which a confirmation holds
+ * @returns {State}
+ */
+export function amountState(link, now, changedAt, confirmH) {
+  if (link !== "fresh" || now === null) return link;
+  return now - changedAt <= confirmH * HOUR_MS ? "fresh" : "late";
+}
+
+/**
+ * The state of a shift: as the link's, and late when it should have been handed over.
+ *
+ * @param {State} link
+ * @param {number | null} now
+ * @param {number} ends
+ * @returns {State}
+ */
+export function shiftState(link, now, ends) {
+  return link === "fresh" && now !== null && now > ends ? "late" : link;
 }
 
 /**

@@ -11,9 +11,9 @@
  * @typedef {{id: string, number: string, title: string, class: string, level: number, status: "open" | "closed", site: string | null, place: string,
  *   lat: number | null, lon: number | null, at: number, opened_at: number, by: string}} Incident
  * @typedef {{id: string, type: "stock" | "team" | "shelter", name: Words, site: string, have: number, need: number, unit: string, lat?: number | null,
- *   lon?: number | null, contact?: string}} Resource
+ *   lon?: number | null, contact?: string, changed_at: number, version: number}} Resource
  * @typedef {{name: string, phone: string}} Officer
- * @typedef {{id: string, starts: number, ends: number, leader: Officer | null, officer: Officer | null}} Shift
+ * @typedef {{id: string, starts: number, ends: number, leader: Officer | null, officer: Officer | null, changed_at: number}} Shift
  * @typedef {{shift: Shift | null, next: Shift | null}} Duty
  * @typedef {{participant: string, name: string, site: string | null, role: string, connected: boolean, since: number}} Presence
  * @typedef {{id: string, title: string, incident: string | null, open: boolean, since: number, expected: string[], present: Presence[]}} Room

@@ -4,7 +4,7 @@
  * @typedef {{
  *   lang: "zh" | "en", messages: Record<string, string>, timezone: string,
  *   me: {id: string, name: string, role: string, site: string | null}, may: Record<string, boolean>,
- *   grading: import("./grading.js").Threshold[], rooms: string, approve: string,
+ *   grading: import("./grading.js").Threshold[], rooms: string, approve: string, confirm_h: number,
  * }} Page may: the permissions held, true for every site, false for one's own site only
  * @typedef {{
  *   page: Page, words: import("./words.js").DeskWords, model: import("../model.js").Model,

@@ -1,17 +1,19 @@
 /** Stocks, teams and shelters: what there is and what is needed; amounts are changed in place. */
 
 import { h, put, write } from "../dom.js";
+import { amountState } from "../staleness.js";
 import { call } from "./api.js";
 
-/** @typedef {import("../topics.js").Resource & {version: number}} Resource */
+/** @typedef {import("../topics.js").Resource} Resource */
 
 const TYPES = ["stock", "team", "shelter"];
 const MOST = 1e9;
+const MINUTE_MS = 60_000;
 
 export class Resources {
   /** @type {Map<string, ReturnType<Resources["_make"]>>} */
   #rows = new Map();
-  #revision = -1;
+  #drawn = "";
   #order = "";
   #wanted = "";
 
@@ -29,15 +31,17 @@ export class Resources {
     box.append(this.search, h("div.resources__scroll", {}, h("table.table.resources", { "aria-label": words.t("resources.heading") }, h("thead", {}, h("tr", {}, ...heads)), this.body), this.empty));
     this.search.addEventListener("input", () => {
       this.#wanted = this.search.value.trim().toLowerCase();
-      this.#revision = -1;
+      this.#drawn = "";
       this.draw();
     });
   }
 
   draw() {
     const { model } = this.desk;
-    if (this.#revision === model.revision) return;
-    this.#revision = model.revision;
+    // Ages go on without any event, a minute at a time.
+    const state = `${model.revision} ${Math.floor(this.desk.now() / MINUTE_MS)}`;
+    if (this.#drawn === state) return;
+    this.#drawn = state;
     const shown = /** @type {Resource[]} */ (Object.values(model.topics.resources))
       .filter((resource) => this.#fits(resource))
       .sort((a, b) => Number(b.have < b.need) - Number(a.have < a.need) || TYPES.indexOf(a.type) - TYPES.indexOf(b.type) || a.name.zh.localeCompare(b.name.zh, "zh"));
@@ -64,16 +68,28 @@ export class Resources {
     const { words } = this.desk;
     const name = h("span");
     const about = h("span.resources__about");
+    const age = h("span.resources__age");
+    const confirm = h("button.button.button--quiet.resources__confirm", { type: "button" }, words.t("resources.confirm"));
+    /** @type {Resource | null} */
+    let shown = null;
+    confirm.addEventListener("click", () => void this.#confirm(shown));
     const have = this.#amount(id, "have");
     const need = this.#amount(id, "need");
     const short = h("span.short", { hidden: true });
-    const node = h("tr", { "data-resource": id }, h("td.cell-name", {}, name, about), h("td.cell-have.number", {}, have.node, short), h("td.cell-need.number", {}, need.node));
+    const node = h("tr", { "data-resource": id }, h("td.cell-name", {}, name, about, h("span.resources__confirmed", {}, age, confirm)), h("td.cell-have.number", {}, have.node, short), h("td.cell-need.number", {}, need.node));
     return {
       node,
       /** @param {Resource} resource */
       show: (resource) => {
         write(name, words.name(resource.name));
         write(about, `${words.t(`resources.type.${resource.type}`)} · ${words.name(this.desk.model.site(resource.site)?.name) || resource.site}`);
+        shown = resource;
+        const now = this.desk.now();
+        const state = amountState("fresh", now, resource.changed_at, this.desk.page.confirm_h);
+        put(age, "data-state", state);
+        write(age, words.t(state === "fresh" ? "resources.confirmed" : "resources.unconfirmed", { span: words.span(now - resource.changed_at) }));
+        put(confirm, "hidden", !this.desk.may("resource.change", resource.site));
+        put(confirm, "aria-label", words.t("resources.confirm.label", { name: words.name(resource.name) }));
         have.show(resource);
         need.show(resource);
         const lacks = resource.need - resource.have;
@@ -82,6 +98,14 @@ export class Resources {
         write(short, words.t("resources.short", { n: words.amount(lacks), unit: resource.unit }));
       },
     };
+  }
+
+  /** What is written still holds: the same amount is sent again. @param {Resource | null} resource */
+  async #confirm(resource) {
+    if (resource === null) return;
+    const { words } = this.desk;
+    const reply = await call("PATCH", `/resources/${encodeURIComponent(resource.id)}`, { have: resource.have, version: resource.version });
+    this.desk.say(reply.ok ? words.t("resources.saved", { name: words.name(resource.name), n: words.amount(resource.have), unit: resource.unit }) : words.problem(reply.problem), reply.ok ? "good" : "bad");
   }
 
   /**

@@ -1,6 +1,7 @@
 /** The duty scene's shift: who leads, who answers, until when, who comes next. */
 
 import { h, write } from "../dom.js";
+import { shiftState } from "../staleness.js";
 import { Panel } from "./tile.js";
 
 /**
@@ -30,18 +31,25 @@ export class DutyPanel {
   /** @param {Moment} moment */
   draw({ words, model, now, link, heardAt }) {
     const shift = model.topics.duty[this.which];
-    this.panel.show(words, { value: shift?.officer?.name ?? "", at: heardAt, state: link, now });
     this.panel.sayEmpty(shift === null ? words.t(`duty.empty.${this.which}`) : null);
-    if (shift === null) return;
+    if (shift === null) {
+      this.panel.show(words, { value: "", at: heardAt, state: link, now });
+      return;
+    }
+    const current = this.which === "shift";
+    const at = current ? Math.max(shift.starts, shift.changed_at) : shift.changed_at;
+    const state = current ? shiftState(link, now, shift.ends) : link;
+    this.panel.show(words, { value: shift.officer?.name ?? "", at, state, now });
+    this.panel.mark.say(state, now === null ? "" : words.t(current && shift.starts >= shift.changed_at ? "duty.since" : "duty.changed", { span: words.span(now - at) }));
     for (const { role, name, phone } of this.people) {
       const person = role === "leader" ? shift.leader : shift.officer;
       write(name, person?.name || words.t("duty.nobody"));
       write(phone, person?.phone ?? "");
     }
     if (now === null) return;
-    const edge = this.which === "shift" ? shift.ends : shift.starts;
+    const edge = current ? shift.ends : shift.starts;
     const span = words.span(Math.abs(edge - now));
-    const state = this.which === "shift" ? (edge >= now ? "until" : "overdue") : "from";
-    write(this.times, words.t(`duty.${state}`, { from: words.moment(shift.starts, now), to: words.moment(shift.ends, now), span }));
+    const stage = current ? (edge >= now ? "until" : "overdue") : "from";
+    write(this.times, words.t(`duty.${stage}`, { from: words.moment(shift.starts, now), to: words.moment(shift.ends, now), span }));
   }
 }

@@ -25,7 +25,7 @@ import { Words } from "../words.js";
 
 /**
  * @typedef {{lang: "zh" | "en", timezone: string, messages: Record<string, string>, text: {target: number, least: number},
- *   scenes: string[], scene_s: number, hold_s: number, map: string, colours: Record<string, string>}} PageConfig
+ *   scenes: string[], scene_s: number, hold_s: number, confirm_h: number, map: string, colours: Record<string, string>}} PageConfig
  */
 
 const TOPICS = ["sites", "readings", "incidents", "resources", "duty", "rooms", "journal", "system"];
@@ -71,7 +71,7 @@ class Wall {
     this.rivers = new RiversPanel(place("overview-left"), words);
     this.map = new MapPanel(place("overview-map"), words, { tile: "map", url: config.map });
     this.events = new EventsPanel(place("overview-right"), words);
-    this.stocks = new ResourcesPanel(place("overview-right"), words, { tile: "resources", title: "resources.title", type: null, long: false });
+    this.stocks = new ResourcesPanel(place("overview-right"), words, { tile: "resources", title: "resources.title", type: null, long: false, confirmH: config.confirm_h });
     this.rooms = [
       new RoomPanel(place("overview-right"), words, { tile: "consultation", columns: config.lang === "en" ? 1 : 2, rank: 0, long: false }),
       new RoomPanel(place("duty-rooms"), words, { tile: "room", columns: 3, rank: 0, long: true }),
@@ -81,7 +81,7 @@ class Wall {
     this.chart = new RiverChart(place("sensors-chart"), place("river-figure"), words, config.timezone, config.colours);
     this.grid = new SensorGrid((group) => place(`sensors-${group}`), words);
     this.lists = /** @type {const} */ (["stock", "team", "shelter"]).map((type) =>
-      new ResourcesPanel(place("resources-grid"), words, { tile: `${type}s`, title: `resources.${type}`, type, long: true }));
+      new ResourcesPanel(place("resources-grid"), words, { tile: `${type}s`, title: `resources.${type}`, type, long: true, confirmH: config.confirm_h }));
     this.duty = /** @type {const} */ (["shift", "next"]).map((which) => new DutyPanel(place("duty-people"), words, which));
     this.incident = new IncidentScene(place("incident-head"), place("incident-log"), place("incident-right"), words);
     this.incidentMap = new MapPanel(place("incident-map"), words, { tile: "incident-map", url: config.map });

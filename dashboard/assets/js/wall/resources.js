@@ -1,8 +1,9 @@
 /** Stocks, teams and shelters: what is there against what is needed, the worst shortage first. */
 
 import { h, put, write } from "../dom.js";
+import { amountState } from "../staleness.js";
 import { RowList } from "./list.js";
-import { Panel, stamp } from "./tile.js";
+import { AgeMark, Panel, stamp } from "./tile.js";
 
 /**
  * @typedef {import("./context.js").Moment} Moment
@@ -37,7 +38,8 @@ export class ResourcesPanel {
   /**
    * @param {HTMLElement} box
    * @param {import("../words.js").Words} words
-   * @param {{tile: string, title: string, type: Resource["type"] | null, long: boolean}} options type null: all of them; long: with site and contact
+   * @param {{tile: string, title: string, type: Resource["type"] | null, long: boolean, confirmH: number}} options type null: all of them; long: with site, contact and age;
+   *   confirmH: hours for which an amount counts as confirmed
    */
   constructor(box, words, options) {
     this.options = options;
@@ -52,7 +54,11 @@ export class ResourcesPanel {
     const { words, model, now, link, heardAt } = moment;
     const all = Object.values(model.topics.resources).filter(({ type }) => this.options.type === null || type === this.options.type);
     const short = all.filter((resource) => shortage(resource) > 0).length;
-    this.panel.show(words, { value: short, at: heardAt, state: link, now });
+    // An amount is as old as its last confirmation, and many are as old as the oldest of them.
+    const oldest = all.length === 0 ? null : Math.min(...all.map((resource) => resource.changed_at));
+    const state = oldest === null ? link : amountState(link, now, oldest, this.options.confirmH);
+    this.panel.show(words, { value: short, at: oldest ?? heardAt, state, now });
+    if (oldest !== null) this.panel.mark.say(state, confirmed(words, link, now, oldest, state, "all"));
     this.panel.sayEmpty(all.length === 0 ? words.t("resources.empty") : null);
     this.list.show(shortFirst(all).map((resource) => [resource.id, resource]), moment.clock, short);
     const pages = this.list.pages > 1 ? words.t("page", { page: this.list.page, pages: this.list.pages }) : "";
@@ -68,15 +74,18 @@ export class ResourcesPanel {
     const of = h("span.of");
     const missing = h("span.missing");
     const detail = h("span.res-detail");
-    const node = h("div.row.res", {}, name, h("span.bar-box", {}, fill, need), h("span.res-value", {}, have, of), missing, ...(this.options.long ? [detail] : []));
+    const mark = new AgeMark();
+    const node = h("div.row.res", {}, name, h("span.bar-box", {}, fill, need), h("span.res-value", {}, have, of), missing, ...(this.options.long ? [detail, mark.node] : []));
     /** @param {Resource} resource */
     const show = (resource) => {
       const moment = this.#moment;
       if (moment === null) return;
-      const { words, model, link, heardAt } = moment;
+      const { words, model, link, now } = moment;
+      const state = amountState(link, now, resource.changed_at, this.options.confirmH);
       const level = shortage(resource);
       if (this.options.long) put(node, "data-tile", `${resource.type}:${id}`);
-      stamp(node, { value: resource.have, at: heardAt, state: link, risk: level });
+      stamp(node, { value: resource.have, at: resource.changed_at, state, risk: level });
+      mark.say(state, confirmed(words, link, now, resource.changed_at, state, "one"));
       const end = Math.max(resource.have, resource.need, 1e-9);
       put(fill, "style", `width:${((resource.have / end) * 100).toFixed(1)}%`);
       put(need, "style", `left:${((resource.need / end) * 100).toFixed(1)}%`);
@@ -89,6 +98,21 @@ export class ResourcesPanel {
     };
     return { node, show };
   }
+}
+
+/**
+ * How long ago an amount was confirmed; a page without its server says the same, since the age is true all the same.
+ *
+ * @param {import("../words.js").Words} words
+ * @param {import("../staleness.js").State} link
+ * @param {number | null} now
+ * @param {number} at
+ * @param {import("../staleness.js").State} state
+ * @param {"one" | "all"} scope
+ */
+function confirmed(words, link, now, at, state, scope) {
+  if (now === null) return "";
+  return words.t(`confirmed.${link === "fresh" && state === "late" ? "late" : scope}`, { span: words.span(now - at) });
 }
 
 /**

@@ -34,8 +34,18 @@ export class AgeMark {
    * @param {number | null} ageMs
    */
   show(words, state, ageMs) {
+    this.say(state, words.age(state, ageMs));
+  }
+
+  /**
+   * The same in words of one's own, where an age means something else than a late sensor.
+   *
+   * @param {State} state
+   * @param {string} text
+   */
+  say(state, text) {
     put(this.node, "data-state", state);
-    write(this.text, words.age(state, ageMs));
+    write(this.text, text);
   }
 }
 
