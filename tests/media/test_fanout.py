@@ -110,6 +110,31 @@ def test_a_receiver_decrypts_what_it_expects(receivers: list[socket.socket]) -> 
     assert plain[20:] == vp8(1001, (1000 + 1) & 0xFF, key=True)
 
 
+def test_padding_is_a_packet_of_the_repeats_that_holds_nothing(receivers: list[socket.socket]) -> None:
+    counters = Counters()
+    port = UdpPort("127.0.0.1", 0, counters)
+    target = Target()
+    target.direction = srtp.direction(KEY, PROFILES[0], sending=True)
+    target.handle = target.direction.handle
+    target.name, target.control = port.aim(port.allocate(), address_key(*receivers[0].getsockname()), b"")
+    out, source, place = Fanout(port, counters), stream(), slot(target)
+    place.wait_for(source)
+    for seq in range(2):
+        one = packet(seq, 0, vp8(seq, key=True), 1.0)
+        arrive(source, one)
+        out.add(source, one)
+        out.flush(1.0)
+        out.pad(place, 255, 1.0)
+    receiving = srtp.direction(KEY, PROFILES[0], sending=False).session
+    got = [receiving.unprotect(each) for each in drained(receivers[0])]
+    port.close()
+    assert [each[0] for each in got] == [0x90, 0xB0, 0x90, 0xB0], "the picture's packets are not marked as padded"
+    assert [each[1] & 0x7F for each in got] == [96, 97, 96, 97]
+    assert got[1][8:12] == place.rtx_ssrc.to_bytes(4, "big")
+    assert len(got[1]) == 20 + 255 and got[1][-1] == 255
+    assert int.from_bytes(got[3][2:4], "big") == int.from_bytes(got[1][2:4], "big") + 1
+
+
 @given(st.lists(st.integers(1, 1400), min_size=1, max_size=100))
 def test_runs_are_what_the_kernel_can_segment(sizes: list[int]) -> None:
     parts = runs(sizes)

@@ -78,3 +78,30 @@ def test_the_cache_keeps_its_bound() -> None:
         arrive(one, packet(seq, 0, vp8(1, key=seq == 0)))
     assert len(one.cache) == CACHE_PACKETS
     assert one.cached(0) is None and one.cached(CACHE_PACKETS) is not None
+
+
+def test_a_still_is_one_whole_key_frame_and_the_numbers_go_on() -> None:
+    source, place = stream("one"), slot()
+    place.stand(source, 2.0, 5.0)
+    assert arrive(source, packet(10, 0, vp8(1, key=True), 5.0)) == "next"
+    assert place in source.stills
+    arrive(source, packet(11, 0, vp8(1, start=False), 5.0, marker=True))
+    place.stood(5.0)
+    assert place.stream is None and place.still_bits == 8 * (source.octets)
+    first = place.mapping
+    place.stand(source, 2.0, 6.9)
+    assert place not in source.waiting, "the next is not due yet"
+    arrive(source, packet(12, 3000, vp8(2), 6.95))
+    place.stand(source, 2.0, 7.0)
+    arrive(source, packet(13, 6000, vp8(3, key=True), 7.1))
+    assert place.mapping.first_seq == (11 + first.seq_delta + 1) & 0xFFFF, "what lay between is not missed"
+    assert place.standing is source
+
+
+def test_a_picture_that_moves_again_is_a_still_no_more() -> None:
+    source, place = stream("one"), slot()
+    place.stand(source, 2.0, 5.0)
+    arrive(source, packet(10, 0, vp8(1, key=True), 5.0))
+    place.standing = None
+    source.stills.discard(place)
+    assert place.stream is source

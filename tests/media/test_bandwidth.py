@@ -1,0 +1,96 @@
+"""What a line carries: the budget of a receiver goes up by probes, a weak sender rests its camera."""
+
+from conference.media.bandwidth import (
+    DOWNLINK_START_BPS,
+    PICTURES_REST_MAX_S,
+    PROBE_AFTER_S,
+    PROBE_S,
+    Downlink,
+    Uplink,
+)
+
+NEEDED_BPS = 3_000_000
+
+
+def congested() -> Downlink:
+    """A line whose queue has grown, and whose receiver told 500 kbit/s at time 10."""
+    link = Downlink()
+    link.round_trip(0.02)
+    link.estimate(900_000, 800_000, 9.0)
+    for _ in range(10):
+        link.round_trip(0.4)
+    link.estimate(500_000, 800_000, 10.0)
+    return link
+
+
+def calm(link: Downlink) -> None:
+    """The queue is empty again."""
+    for _ in range(30):
+        link.round_trip(0.02)
+        link.lose(0.0, 0, 0.0)
+
+
+def test_a_falling_estimate_counts_only_with_trouble() -> None:
+    link = Downlink()
+    link.round_trip(0.02)
+    link.estimate(900_000, 800_000, 1.0)
+    link.estimate(500_000, 800_000, 2.0)
+    assert link.budget_bps == DOWNLINK_START_BPS
+    assert congested().budget_bps == 500_000
+
+
+def test_more_is_allowed_only_after_padding_went_through() -> None:
+    link = congested()
+    calm(link)
+    link.tick(400_000, NEEDED_BPS, 10.0 + PROBE_AFTER_S - 0.1)
+    assert link.probe_bps == 0, "not at once"
+    link.tick(400_000, NEEDED_BPS, 10.0 + PROBE_AFTER_S)
+    assert link.probe_bps == 400_000 and link.budget_bps == 500_000
+    link.tick(400_000, NEEDED_BPS, 10.0 + PROBE_AFTER_S + PROBE_S)
+    assert (link.probe_bps, link.budget_bps) == (0, 800_000)
+    link.tick(400_000, NEEDED_BPS, 10.0 + PROBE_AFTER_S + PROBE_S + 1.0)
+    assert link.probe_bps > 0, "what went well goes on at once"
+
+
+def test_a_probe_that_meets_trouble_changes_nothing_and_the_next_waits_twice_as_long() -> None:
+    link = congested()
+    calm(link)
+    begin = 10.0 + PROBE_AFTER_S
+    link.tick(400_000, NEEDED_BPS, begin)
+    link.lose(0.5, 400_000, begin + 1.0)
+    assert link.probe_bps == 0 and link.budget_bps <= 500_000
+    calm(link)
+    link.tick(400_000, NEEDED_BPS, begin + 1.0 + 2 * PROBE_AFTER_S - 0.1)
+    assert link.probe_bps == 0
+    link.tick(400_000, NEEDED_BPS, begin + 1.0 + 2 * PROBE_AFTER_S)
+    assert link.probe_bps > 0
+
+
+def test_nothing_is_probed_for_what_nobody_needs() -> None:
+    link = congested()
+    calm(link)
+    link.tick(400_000, 450_000, 60.0)
+    assert link.probe_bps == 0
+
+
+def send(link: Uplink, begin: float, seconds: float, queue_s: float, octets: int = 8_000) -> float:
+    """`octets` a second arrive, each packet `queue_s` a second later on its way than the one before; the time after it."""
+    at, delay = begin, 0.0
+    while at < begin + seconds:
+        at += 0.02
+        delay += queue_s * 0.02
+        link.octets += octets // 50
+        link.sample(int((at - delay) * 262144) & 0xFFFFFF, at)
+        if round(at * 50) % 50 == 0:
+            link.settle(1.0, at)
+    return at
+
+
+def test_a_line_too_weak_for_a_camera_rests_it_and_tries_again() -> None:
+    link = Uplink()
+    at = send(link, 100.0, 3.0, 0.0)
+    assert link.pictures
+    at = send(link, at, 5.0, 0.3)
+    assert not link.pictures
+    at = send(link, at, PICTURES_REST_MAX_S + 1.0, 0.0)
+    assert link.pictures, "back within the time that the room promises"
