@@ -98,10 +98,17 @@ test("an incident of level Ⅱ or worse is promoted when it is opened or raised,
 test("late and repeated readings go to their minute, and the newest stays the value", () => {
   const model = new Model();
   model.replace({ readings: { a: gauge({ at: 60_000, recent: [[60_000, 1]] }) } });
-  model.tick({ now: 0, readings: { a: [[180_000, 3, 0], [120_000, 2, 0], [120_500, 2.5, 0], [119_000, 1.5, 0], [118_000, 1.4, 0]] }, system: /** @type {any} */ ({}) });
+  model.tick({ now: 0, readings: { a: [[119_000, 1.4, 0], [119_000, 1.5, 0], [120_000, 2, 0], [120_500, 2.5, 0], [180_000, 3, 0]] }, system: /** @type {any} */ ({}) });
   const sensor = model.topics.readings["a"];
   assert.equal(sensor?.value, 3);
   assert.deepEqual(sensor?.recent, [[119_000, 1.5], [120_500, 2.5], [180_000, 3]]);
+});
+
+test("a sensor whose clock ran ahead and was put right is followed at once", () => {
+  const model = new Model();
+  model.replace({ readings: { a: gauge({ at: 240_000, value: 9, recent: [[240_000, 9]] }) } });
+  model.tick({ now: 0, readings: { a: [[180_000, 3, 0]] }, system: /** @type {any} */ ({}) });
+  assert.deepEqual([model.topics.readings["a"]?.at, model.topics.readings["a"]?.value], [180_000, 3]);
 });
 
 test("a reading of an unknown sensor asks for a new snapshot", () => {

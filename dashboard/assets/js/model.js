@@ -148,9 +148,8 @@ function take(sensor, at, value, quality) {
     before[1] = value;
   } else if (after === undefined || !sameMinute(after[0], at)) recent.splice(index, 0, [at, value]);
   if (recent.length > RECENT) recent.shift();
-  if (sensor.at === null || at >= sensor.at) {
-    sensor.at = at;
-    sensor.value = value;
-    sensor.quality = quality;
-  }
+  // The last row of a tick is the newest, even where its time is earlier: the sensor's clock ran ahead and was put right.
+  sensor.at = at;
+  sensor.value = value;
+  sensor.quality = quality;
 }
