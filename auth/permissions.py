@@ -51,6 +51,7 @@ Permission = Literal[
     "room.join",
     "room.link",
     "room.open",
+    "room.speak",
     "self.manage",
     "site.change",
     "site.read",
@@ -76,6 +77,8 @@ LOCAL = _roles(Role.VILLAGE, Role.UNIT, Role.FIELD)
 """They create and change what is of their own site, and nothing else."""
 ROOM = _roles(Role.ADMIN, Role.LEADER, Role.COMMANDER, Role.DUTY)
 """Those who stand in the command room."""
+LEADS = ROOM - {Role.LEADER}
+"""They lead a consultation: open it, invite to it, mute, remove, end it. A leader watches."""
 CENTRE = ROOM | _roles(Role.EXPERT, Role.APPROVER, Role.STEWARD)
 PEOPLE = CENTRE | LOCAL
 """Every role that a person can have."""
@@ -99,10 +102,11 @@ GRANTS: dict[Permission, Grant] = {
     "reading.write": Grant(_roles(Role.ADMIN, Role.DUTY, Role.STEWARD, Role.NODE), LOCAL),
     "resource.change": Grant(ROOM | {Role.STEWARD}, LOCAL),
     "resource.read": Grant(PEOPLE | {Role.VIEWER}),
-    "room.host": Grant(ROOM),
-    "room.join": Grant(PEOPLE | {Role.GUEST}),
-    "room.link": Grant(ROOM),
-    "room.open": Grant(ROOM),
+    "room.host": Grant(LEADS),
+    "room.join": Grant(PEOPLE | {Role.GUEST, Role.VIEWER}),
+    "room.link": Grant(LEADS),
+    "room.open": Grant(LEADS),
+    "room.speak": Grant(PEOPLE - {Role.LEADER}),
     "self.manage": Grant(PEOPLE),
     "site.change": Grant(_roles(Role.ADMIN, Role.STEWARD)),
     "site.read": Grant(PEOPLE | {Role.VIEWER, Role.UPPER}),

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 import conference
 from auth.principal import Principal
 from conference import record, rooms
-from conference.roles import role_in
+from conference.roles import RoomRole, role_in
 from dashboard.gate import Gate
 from dashboard.json_body import json_object, text_of
 from dashboard.messages import catalogue
@@ -54,8 +54,8 @@ class RoomPage:
             raise Unauthenticated("unauthenticated")
         with self._database.reading() as session:
             room = rooms.find_room(session, room_id)
-            role_in(room, principal)
-        return self._render(room_id, title=room.title, principal=principal)
+            role = role_in(room, principal)
+        return self._render(room_id, title=room.title, principal=principal, role=role)
 
     def open(self) -> Response:
         """`POST /api/v1/rooms`."""
@@ -127,7 +127,13 @@ class RoomPage:
         return send_from_directory(CLIENT, name)
 
     def _render(
-        self, room_id: str, *, link: str | None = None, title: str | None = None, principal: Principal | None = None
+        self,
+        room_id: str,
+        *,
+        link: str | None = None,
+        title: str | None = None,
+        principal: Principal | None = None,
+        role: RoomRole | None = None,
     ) -> str:
         lang = self._gate.language()
         texts = catalogue(lang, "room")
@@ -137,6 +143,7 @@ class RoomPage:
             "title": title,
             "name": principal.name if principal else None,
             "link": link,
+            "role": role,
             "may_invite": principal is not None and principal.may("room.link"),
             "messages": texts,
         }

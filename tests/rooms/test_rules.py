@@ -14,6 +14,7 @@ from foundation.identifiers import new_id
 
 OFFICER = Principal("person", "p-officer", "值班员", Role.DUTY, "bizhai", login_id="l1")
 VILLAGE = Principal("person", "p-village", "梨树坪", Role.VILLAGE, "lishuping", login_id="l2")
+LEADER = Principal("person", "p-leader", "镇长", Role.LEADER, login_id="l3")
 WALL = Principal("device", "d-wall", "大屏", Role.VIEWER, "bizhai", login_id="d-wall")
 
 
@@ -96,11 +97,26 @@ def test_a_room_needs_a_title_of_bounded_length(house: House, title: object) -> 
         rooms.open_room(session, house.clock, OFFICER, title)
 
 
-def test_a_village_may_not_open_a_room_and_a_wall_may_not_join_one(house: House) -> None:
+def test_only_who_may_lead_opens_a_room(house: House) -> None:
+    for principal in (VILLAGE, LEADER, WALL):
+        with pytest.raises(Forbidden), house.database.writing() as session:
+            rooms.open_room(session, house.clock, principal, "会商")
+
+
+@pytest.mark.parametrize("principal", [LEADER, WALL])
+def test_leaders_and_walls_listen_and_are_granted_nothing_to_send(house: House, principal: Principal) -> None:
+    listener = house.join(principal).participant
+    assert (listener.role, listener.grants) == ("listener", [])
+    village = house.join(VILLAGE).participant
     with pytest.raises(Forbidden), house.database.writing() as session:
-        rooms.open_room(session, house.clock, VILLAGE, "村里")
-    with pytest.raises(Forbidden):
-        house.join(WALL)
+        rules.mute_by_host(session, listener.id, village.id)
+    with pytest.raises(Forbidden), house.database.writing() as session:
+        rooms.close_room(session, house.clock, principal, house.room)
+
+
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.COMMANDER, Role.DUTY])
+def test_who_may_lead_is_a_host_whoever_opened_the_room(house: House, role: Role) -> None:
+    assert house.join(Principal("person", new_id(), "指挥", role, login_id="l")).participant.role == "host"
 
 
 def test_a_guest_comes_into_the_room_of_the_link_and_into_no_other(house: House) -> None:
@@ -109,7 +125,7 @@ def test_a_guest_comes_into_the_room_of_the_link_and_into_no_other(house: House)
         house.join(guest_of(new_id()))
 
 
-def test_the_opener_hosts_a_villager_speaks_and_a_listener_gets_no_grants(house: House) -> None:
+def test_the_officer_hosts_a_villager_speaks_and_a_guest_is_what_the_link_says(house: House) -> None:
     assert house.join(OFFICER).participant.role == "host"
     assert house.join(VILLAGE).participant.grants == ["audio", "camera", "screen"]
     assert house.join(guest_of(house.room, "listener")).participant.grants == []

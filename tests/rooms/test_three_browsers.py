@@ -286,6 +286,32 @@ def test_a_link_that_another_browser_has_used_is_refused_in_plain_words(served: 
     expect(first.locator('[data-action="join"]')).to_be_enabled()
 
 
+def test_a_leader_watches_without_being_asked_for_a_camera(served: Served, chromium: Browser) -> None:
+    database = Database(Settings(home=served.home).database)
+    with database.writing() as session:
+        create_person(
+            session, SystemClock(), SYSTEM, name="leader", password=ADMIN[1], role=Role.LEADER, display_name="镇长"
+        )
+    database.close()
+    consultation = Consultation(served, chromium)
+    officer = consultation.come(ADMIN[0])
+    context = consultation.context()
+    context.add_init_script(
+        "window.asked = 0; if (navigator.mediaDevices)"
+        " navigator.mediaDevices.getUserMedia = () => { window.asked += 1; return Promise.reject(new Error()); }"
+    )
+    leader = consultation.come("leader", context)
+    until_sees(leader, 1)
+    until_hears(leader, 1)
+    expect(leader.locator("#listens")).to_have_text("旁听")
+    for control in ("mute", "camera", "screen"):
+        expect(leader.locator(f'.controls [data-action="{control}"]')).to_be_hidden()
+    assert leader.evaluate("() => window.asked") == 0
+    assert leader.locator(".tile").count() == officer.locator(".tile").count() == 1
+    officer.keyboard.press("p")
+    expect(officer.locator("#people-list")).to_contain_text("旁听")
+
+
 def test_nobody_sees_a_room_without_a_login_or_a_link(served: Served, chromium: Browser) -> None:
     consultation = Consultation(served, chromium)
     page = consultation.context().new_page()
