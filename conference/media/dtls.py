@@ -1,6 +1,7 @@
 """DTLS-SRTP with aiortc's RTCDtlsTransport, used narrowly: datagrams in through a queue, out through a callable, keys out.
 
-The private names of aiortc live in this module only.
+The private names of aiortc live in this module only; `self_test` proves them at start. There is no public way to the keys: nothing to fall
+back to.
 """
 
 import asyncio
@@ -100,3 +101,31 @@ class DtlsEndpoint:
         if self._connected and self._transport.state in ("closed", "failed"):
             self._connected = False
             self._on_closed()
+
+
+async def self_test() -> None:
+    """Two associations shake hands in memory, and one reads what the other encrypts; ProtocolError("dtls_self_test") when they do not."""
+    certificate = make_certificate()
+    fingerprints = [("sha-256", fingerprint(certificate))]
+    ends: dict[str, DtlsEndpoint] = {}
+
+    def send_to_server(data: bytes) -> None:
+        ends["server"].feed(data)
+
+    def send_to_client(data: bytes) -> None:
+        ends["client"].feed(data)
+
+    try:
+        client = DtlsEndpoint(certificate, send_to_server, lambda: None, server=False)
+        server = DtlsEndpoint(certificate, send_to_client, lambda: None)
+        ends.update(client=client, server=server)
+        (_, sending), (receiving, _) = await asyncio.gather(
+            server.handshake(fingerprints), client.handshake(fingerprints)
+        )
+        report = bytes([0x80, 201, 0, 1, 0, 0, 0, 7])
+        if receiving.unprotect_rtcp(sending.protect_rtcp(report) or b"") != report:
+            raise ProtocolError("dtls_self_test", step="keys")
+        await client.close()
+        await server.close()
+    except AttributeError as error:
+        raise ProtocolError("dtls_self_test", step=str(error)) from error

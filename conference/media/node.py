@@ -81,6 +81,11 @@ class MediaNode:
         """The UDP port in use."""
         return self._port.port
 
+    @property
+    def segmentation(self) -> bool:
+        """Whether the kernel takes several datagrams in one call (UDP_SEGMENT)."""
+        return self._port.segmentation
+
     def start(self) -> None:
         """Begin to read the port."""
         asyncio.get_running_loop().add_reader(self._port.socket, self._demultiplexer.readable)
@@ -279,9 +284,11 @@ async def _serve_until_told(settings: Settings, token: str, web_url: str, node_i
     told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
+    await dtls.self_test()
     node = MediaNode(settings)
     node.start()
-    log.info("the media node listens", extra={"udp_port": node.port, "in_place_srtp": srtp.IN_PLACE})
+    figures = {"udp_port": node.port, "in_place_srtp": srtp.IN_PLACE, "segmentation": node.segmentation}
+    log.info("the media node listens", extra=figures)
     connection = Link(node, web_url, token, node_id)
     link = asyncio.create_task(connection.run())
     # What lives now lives as long as the process: the collector need not look at it again (a pause delays all media).
@@ -302,13 +309,11 @@ async def _serve_until_told(settings: Settings, token: str, web_url: str, node_i
 
 
 def run(settings: Settings, token: str, web_url: str, node_id: str) -> int:
-    """Run the media node until SIGTERM; returns the exit code. Raises OSError when the UDP port is taken."""
-    try:
-        srtp.self_test()
-    except ProtocolError as error:
-        log.warning("in-place SRTP does not work here; slower public calls are used", extra={"reason": str(error)})
-        srtp.use_public_calls()
-        srtp.self_test()
+    """Run the media node until SIGTERM; returns the exit code.
+
+    Raises OSError when the UDP port is taken, ProtocolError when DTLS-SRTP does not work with the libraries that are installed.
+    """
+    srtp.prove()
     try:
         import uvloop
 

@@ -1,9 +1,10 @@
 """SRTP at the floor: libsrtp called in place through the binding inside pylibsrtp, or its public calls where that fails.
 
-The private names of pylibsrtp live in this module only (`Session._srtp`, `pylibsrtp._binding`); `self_test` proves them at start.
+The private names of pylibsrtp live in this module only (`Session._srtp`, `pylibsrtp._binding`); `prove` tries them at start.
 A row is a place in a buffer: a pointer made by `pointer` and a pointer to its length. GCM needs 16 bytes behind the packet, SHA1-80 ten.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,8 @@ from foundation.errors import ProtocolError
 
 TRAILER_BYTES_MAX = 16 + 4 + 4
 OK = 0
+
+log = logging.getLogger(__name__)
 
 Pointer = Any
 """A cdata pointer of the binding."""
@@ -101,6 +104,19 @@ def self_test() -> None:
     status = unprotect(receiver.handle, row, length)
     if status != OK or bytes(buffer[: lengths[0]]) != packet:
         raise ProtocolError("srtp_self_test", step="unprotect")
+
+
+def prove() -> None:
+    """At start, before any session exists: fall back to the public calls where the in-place ones do not do what they must.
+
+    Raises ProtocolError("srtp_self_test") when those do not work either.
+    """
+    try:
+        self_test()
+    except (ProtocolError, AttributeError, TypeError) as error:
+        log.warning("in-place SRTP does not work here; slower public calls are used", extra={"reason": repr(error)})
+        use_public_calls()
+        self_test()
 
 
 def use_public_calls() -> None:

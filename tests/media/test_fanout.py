@@ -1,6 +1,5 @@
 """Fan-out: the block and the rows give the same bytes, and what comes out is what a receiver can decrypt."""
 
-import random
 import socket
 from collections.abc import Iterator
 
@@ -143,8 +142,3 @@ def test_runs_are_what_the_kernel_can_segment(sizes: list[int]) -> None:
         part = sizes[start : start + count]
         assert count <= SEGMENT_RUN_MAX
         assert all(size == part[0] for size in part[:-1]) and part[-1] <= part[0]
-
-
-def test_srtp_in_place_equals_the_public_calls() -> None:
-    srtp.self_test()
-    random.seed(1)
