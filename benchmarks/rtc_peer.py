@@ -1,6 +1,7 @@
 """A real ICE, DTLS and SRTP client for benchmarks: it publishes prepared VP8 packets and drains what it receives, without decoding."""
 
 import asyncio
+import os
 import re
 import secrets
 import socket
@@ -13,6 +14,7 @@ from aiortc import RTCCertificate
 from aiortc.codecs.vpx import Vp8Encoder
 from av import VideoFrame
 
+from benchmarks.drain import ROW_BYTES, ROWS, Drain
 from conference.media import rtcp, stun
 from conference.media.dtls import DtlsEndpoint, fingerprint
 from conference.media.srtp import Direction
@@ -21,14 +23,19 @@ FRAME_RATE = 25
 FRAMES = 50
 CLOCK_RATE = 90_000
 VP8_PAYLOAD_TYPE = 96
-RTX_PAYLOAD_TYPE = 97
+OPUS_PAYLOAD_TYPE = 111
+VOICE_BYTES = 60
+"""20 ms of Opus at 24 kbit/s."""
+HEARD = 3
+SO_RCVBUFFORCE = 33
+DRAIN = Drain()
 RTP_OVERHEAD_BYTES = 20 + 16
 """The header with abs-send-time, and the tag of AES-GCM."""
 CONSENT_EVERY_S = 2.0
 REPORT_EVERY_S = 1.0
 GENEROUS_BPS = 50_000_000
 ABS_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
-MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
+AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 
 
 def prepared_frames(bits_per_second: int) -> list[list[bytes]]:
@@ -113,10 +120,12 @@ class RtcPeer:
         self.received = 0
         self.sent = 0
         self.key_frame_requests = 0
+        self.moments: list[float] | None = None
+        """When each packet was sent or came, monotonic seconds, where somebody asks for it."""
         self.companion: RtcPeer | None = None
         self.host = host
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE if os.geteuid() == 0 else socket.SO_RCVBUF, 8 << 20)
         self._socket.setblocking(False)
         self._socket.bind((host, 0))
         self._remote: Remote | None = None
@@ -125,9 +134,10 @@ class RtcPeer:
         self._sending: Direction | None = None
         self._receiving: Direction | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._buffer = bytearray(2048)
         self._seq = secrets.randbits(15)
         self._picture = 0
+        self._sound_seq = 0
+        self._noise = secrets.token_bytes(VOICE_BYTES)
         self._timestamp = secrets.randbits(31)
 
     @property
@@ -163,6 +173,23 @@ class RtcPeer:
             lines += [f"a=msid:bench{mid} bench{mid}", f"a=ssrc:{self.ssrc} cname:bench"]
         return [*lines, f"a=candidate:1 1 udp 2130706431 {self.host} {self.port} typ host", "a=end-of-candidates"]
 
+    def _sound_section(self, mid: str, *, sends: bool) -> list[str]:
+        lines = [
+            f"m=audio 9 UDP/TLS/RTP/SAVPF {OPUS_PAYLOAD_TYPE}",
+            f"c=IN IP4 {self.host}",
+            f"a=mid:{mid}",
+            f"a={'sendonly' if sends else 'recvonly'}",
+            "a=rtcp-mux",
+            f"a=ice-ufrag:{self.ufrag}",
+            f"a=ice-pwd:{self.password}",
+            f"a=fingerprint:sha-256 {fingerprint(self.certificate)}",
+            "a=setup:actpass",
+            f"a=extmap:1 {AUDIO_LEVEL}",
+            f"a=extmap:2 {ABS_SEND_TIME}",
+            f"a=rtpmap:{OPUS_PAYLOAD_TYPE} opus/48000/2",
+        ]
+        return [*lines, *([f"a=ssrc:{self.ssrc + 1} cname:bench"] if sends else [])]
+
     def _session(self, mids: list[str]) -> list[str]:
         return [
             "v=0",
@@ -173,13 +200,16 @@ class RtcPeer:
             "a=msid-semantic:WMS *",
         ]
 
-    def offer(self, *, sends: bool, receives: int) -> str:
-        """An offer with one sending section (or an inactive one) and `receives` receiving ones."""
-        mids = [str(number) for number in range((1 if sends else 0) + receives)]
-        lines = self._session(mids)
-        for number, mid in enumerate(mids):
-            out = sends and number == 0
-            lines += self._section(mid, "sendonly" if out else "recvonly", "actpass", sends=out)
+    def offer(self, *, sends: bool, receives: int, sound: bool = False) -> str:
+        """One sending picture (or none) and `receives` receiving ones; with `sound` a microphone and three places to hear, too."""
+        sections: list[tuple[bool, bool]] = [(True, True)] * sound + [(False, True)] * sends
+        sections += [(True, False)] * (HEARD if sound else 0) + [(False, False)] * receives
+        lines = self._session([str(number) for number in range(len(sections))])
+        for number, (is_sound, out) in enumerate(sections):
+            if is_sound:
+                lines += self._sound_section(str(number), sends=out)
+            else:
+                lines += self._section(str(number), "sendonly" if out else "recvonly", "actpass", sends=out)
         return "\r\n".join(lines) + "\r\n"
 
     def answer(self, offer: Remote) -> str:
@@ -239,21 +269,22 @@ class RtcPeer:
                     self._send(secret)
 
     def _readable(self) -> None:
-        buffer = self._buffer
-        receive = self._socket.recv_into
-        while True:
-            try:
-                size = receive(buffer)
-            except (BlockingIOError, InterruptedError):
+        view = DRAIN.view
+        while count := DRAIN.read(self._socket):
+            for row in range(count):
+                at = row * ROW_BYTES
+                first = view[at]
+                if first > 127:
+                    if not 191 < view[at + 1] < 224:
+                        self.received += 1
+                        if self.moments is not None:
+                            self.moments.append(time.monotonic())
+                elif first < 4:
+                    self._stun(DRAIN.datagram(row))
+                elif self._dtls is not None:
+                    self._dtls.feed(DRAIN.datagram(row))
+            if count < ROWS:
                 return
-            first = buffer[0]
-            if first > 127:
-                if not 191 < buffer[1] < 224:
-                    self.received += 1
-            elif first < 4:
-                self._stun(bytes(buffer[:size]))
-            elif self._dtls is not None:
-                self._dtls.feed(bytes(buffer[:size]))
 
     def _stun(self, data: bytes) -> None:
         if data[:2] == b"\x01\x01":
@@ -290,8 +321,34 @@ class RtcPeer:
             )
             # The encoder's descriptor is X, I and a 15-bit PictureID (RFC 7741 section 4.2): the picture goes on from loop to loop.
             body = payload[:2] + struct.pack("!H", 0x8000 | self._picture) + payload[4:]
-            self._send(sending.session.protect(header + body))
+            secret = sending.session.protect(header + body)
+            if self.moments is not None:
+                self.moments.append(time.monotonic())
+            self._send(secret)
             self.sent += 1
+
+    def speak(self, level: int) -> None:
+        """Send 20 ms of sound as loud as `level` (-dBov, RFC 6464): noise, which nobody decodes."""
+        if self._sending is None:
+            return
+        self._sound_seq = self._sound_seq + 1 & 0xFFFF
+        sent = int(time.monotonic() * 262144) & 0xFFFFFF
+        header = struct.pack(
+            "!BBHIIHHBBIH",
+            0x90,
+            OPUS_PAYLOAD_TYPE,
+            self._sound_seq,
+            self._sound_seq * 960 & 0xFFFFFFFF,
+            self.ssrc + 1,
+            0xBEDE,
+            2,
+            0x10,
+            level,
+            0x22 << 24 | sent,
+            0,
+        )
+        self._send(self._sending.session.protect(header + self._noise))
+        self.sent += 1
 
     async def close(self) -> None:
         """End the connection."""

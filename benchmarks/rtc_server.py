@@ -107,6 +107,12 @@ class LineServer:
             wanted = [f"p{index}" for index in watched.get(ident, [])]
             await self._join(peer, {"name": name, "want": wanted}, sends=ident in names, receives=len(wanted))
 
+    async def join(self, peer: RtcPeer, name: str, wanted: list[str]) -> None:
+        """One site of a room: microphone and camera, three places to hear, one picture for each of `wanted` (ours only)."""
+        sdp = peer.offer(sends=True, receives=len(wanted), sound=True)
+        answer = await self._ask({"do": "offer", "sdp": sdp, "name": name, "want": wanted})
+        await peer.connect(read_sdp(answer["sdp"], self._network))
+
     async def _join(self, peer: RtcPeer, request: dict[str, Any], *, sends: bool, receives: int) -> None:
         answer = await self._ask({"do": "offer", "sdp": peer.offer(sends=sends, receives=receives), **request})
         await peer.connect(read_sdp(answer["sdp"], self._network))
@@ -305,7 +311,7 @@ async def serve_ours(host: str) -> None:
         if request["do"] == "hello":
             return {"version": f"in_place_srtp={srtp.IN_PLACE}"}
         name = request["name"]
-        grants = {"publish": ["camera"], "subscribe": True}
+        grants = {"publish": ["audio", "camera"], "subscribe": True}
         result = await node.offer(
             {"room": "bench", "participant": name, "session": name, "sdp": request["sdp"], "grants": grants}
         )

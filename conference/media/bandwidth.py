@@ -176,7 +176,12 @@ class Downlink:
         self._probe_at = now + self._patience_s
 
     def tick(self, sending_bps: int, needed_bps: int, now: float) -> None:
-        """Called about once a second: begin a probe where more is needed than allowed, end the one that ran its time."""
+        """Called about once a second: begin a probe where more is needed than allowed, end the one that ran its time.
+
+        A receiver that estimates more than the budget has seen that much go through: then no probe is needed.
+        """
+        if self._remb_bps > self.budget_bps and needed_bps > self.budget_bps and not self._trouble:
+            self.budget_bps = min(DOWNLINK_MAX_BPS, self._remb_bps)
         if self.probe_bps:
             if now < self._probe_end:
                 return

@@ -52,6 +52,14 @@ def test_more_is_allowed_only_after_padding_went_through() -> None:
     assert link.probe_bps > 0, "what went well goes on at once"
 
 
+def test_what_the_receiver_has_seen_go_through_is_allowed_at_once() -> None:
+    link = congested()
+    calm(link)
+    link.estimate(2_000_000, 400_000, 11.0)
+    link.tick(400_000, NEEDED_BPS, 11.0)
+    assert link.budget_bps == 2_000_000
+
+
 def test_a_probe_that_meets_trouble_changes_nothing_and_the_next_waits_twice_as_long() -> None:
     link = congested()
     calm(link)
