@@ -12,7 +12,7 @@ VENDOR := dashboard/assets/vendor/.complete
 NODE := $(if $(shell command -v npm 2>/dev/null),,$(VENV)/.node)
 RUN_NODE := PATH="$(CURDIR)/$(BIN):$$PATH" node
 
-.PHONY: help demo serve install vendor dev test format bench bench-rooms image lock clean
+.PHONY: help demo serve install vendor dev test format fuzz bench bench-rooms image lock clean
 .PHONY: check check-format check-lint check-types check-floors check-dead check-browser
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -22,6 +22,7 @@ help:
 	@echo 'make serve   a real, empty platform (settings: FENGHUO_..., docs/administrator.md)'
 	@echo 'make test    all tests; as root on Debian it installs the browsers and servers they need'
 	@echo 'make check   format, lint, types, floors of the house, dead code, browser code'
+	@echo 'make fuzz    ten million mutated packets against the media node'
 	@echo 'make bench   the measurements, one JSON line a figure'
 	@echo 'make bench-rooms  those of the consultation rooms, beside Janus and the floor in C'
 	@echo 'make image   build the container image with buildah, start it, wait until it is ready'
@@ -92,6 +93,9 @@ check-browser: dev
 format: dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+fuzz: dev
+	$(BIN)/python -m tests.media.fuzz 10000000
 
 bench: dev
 	@sh deploy/test-machine.sh >&2
