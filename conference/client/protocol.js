@@ -97,6 +97,7 @@ export class RoomClient {
         this.events.line(line);
         // A browser without simulcast has one layer without a name: it goes on.
         if (this.session?.simulcast) void this.session.limitCamera(line.send.camera).catch(() => undefined);
+        void this.session?.repeatVoice(line.send.pictures).catch(() => undefined);
       },
       closed: (told) => {
         if (FINAL.has(told.reason)) this.#end(told.reason);

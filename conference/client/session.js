@@ -65,6 +65,17 @@ export class Session {
     if (changed) await this.camera.setParameters(parameters);
   }
 
+  /** Send each word twice (redundant sound), or once where the line is too weak for that. @param {boolean} twice */
+  async repeatVoice(twice) {
+    const parameters = /** @type {any} */ (this.microphone.getParameters());
+    const [encoding] = parameters.encodings;
+    // The browser that cannot choose a codec for a running sender leaves this list empty, and goes on as it is.
+    const codec = parameters.codecs?.find((/** @type {RTCRtpCodec} */ one) => one.mimeType.toLowerCase() === (twice ? "audio/red" : "audio/opus"));
+    if (encoding === undefined || codec === undefined || encoding.codec?.mimeType === codec.mimeType || (twice && encoding.codec === undefined)) return;
+    encoding.codec = codec;
+    await this.microphone.setParameters(parameters);
+  }
+
   /** The one offer. @returns {Promise<string | undefined>} its SDP */
   async offer() {
     await this.peer.setLocalDescription(await this.peer.createOffer());

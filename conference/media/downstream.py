@@ -67,6 +67,7 @@ class Downstream:
                 rtx_ssrc=fresh() if section.rtx else 0,
                 payload_type=section.codec.payload_type,
                 rtx_payload_type=section.rtx.payload_type if section.rtx else 0,
+                red_payload_type=section.red.payload_type if section.red else 0,
                 clock_rate=section.codec.clock_rate,
                 extension_id=section.extensions.get(ABS_SEND_TIME, 0),
                 start=secrets.randbits(31),

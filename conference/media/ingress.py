@@ -54,6 +54,8 @@ class Stream:
         self.sinks: set[Slot] = set()
         self.waiting: set[Slot] = set()
         self.stills: set[Slot] = set()
+        self.plain: Stream | None = None
+        """The same sound without redundancy, for those who cannot read RED or whose line is too weak for it."""
         self.fan: Fan | None = None
         self.height = 0
         self.level = float(SILENT)
@@ -79,6 +81,8 @@ class Stream:
         self._transit = 0.0
         self.missing: dict[int, list[float]] = {}
         self.unrecovered = 0
+        self.recovered = 0
+        """Packets of sound that came again in the one behind them (RED)."""
         self.cache: list[Packet | None] = [None] * CACHE_PACKETS
         self._expected_prior = 0
         self._received_prior = 0

@@ -74,6 +74,8 @@ class Section:
     """`a0` … or `v0` … when it receives."""
     codec: Codec | None = None
     rtx: Codec | None = None
+    red: Codec | None = None
+    """Redundant sound around the codec (RFC 2198), where the browser has it."""
 
 
 @dataclass(slots=True)
@@ -270,6 +272,8 @@ def _choose_codec(section: Section) -> None:
         section.codec = next((codec for codec in ordered if codec.name == "OPUS" and codec.clock_rate == 48000), None)
         if section.codec is None:
             raise _bad("no Opus")
+        number = str(section.codec.payload_type)
+        section.red = next((c for c in ordered if c.name == "RED" and c.parameters == f"{number}/{number}"), None)
         return
     wanted = [codec for codec in ordered if codec.name == "VP8"]
     wanted += [
@@ -327,10 +331,12 @@ def write_answer(
 
 
 def _answer_section(section: Section, ice: list[str], slots: dict[str, SlotNumbers]) -> list[str]:
-    codec, rtx = section.codec, section.rtx
+    codec, rtx, red = section.codec, section.rtx, section.red
     if codec is None:
         raise _bad("no codec")
-    types = str(codec.payload_type) + (f" {rtx.payload_type}" if rtx else "")
+    # What stands first is what the browser sends: redundant sound where there is any.
+    chosen = [each for each in (red, codec, rtx) if each is not None]
+    types = " ".join(str(each.payload_type) for each in chosen)
     direction = "inactive" if section.direction == "inactive" else "recvonly"
     if section.slot:
         direction = "sendonly"
@@ -341,6 +347,9 @@ def _answer_section(section: Section, ice: list[str], slots: dict[str, SlotNumbe
         uris = [AUDIO_LEVEL, ABS_SEND_TIME, MID] if section.kind == "audio" else [ABS_SEND_TIME, MID, RID, REPAIRED_RID]
     lines += [f"a=extmap:{section.extensions[uri]} {uri}" for uri in uris if uri in section.extensions]
     if section.kind == "audio":
+        if red:
+            lines.append(f"a=rtpmap:{red.payload_type} red/48000/2")
+            lines.append(f"a=fmtp:{red.payload_type} {red.parameters}")
         lines.append(f"a=rtpmap:{codec.payload_type} opus/48000/2")
         lines.append(f"a=fmtp:{codec.payload_type} minptime=10;useinbandfec=1;usedtx=1")
     else:

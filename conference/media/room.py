@@ -18,6 +18,8 @@ SPEAKERS_EVERY_S = 0.2
 PICTURES_EVERY_S = 0.5
 REPORT_EVERY_S = 1.0
 WANT_HEIGHT_MAX = 4320
+REDUNDANT_FROM_BPS = 400_000
+"""A line below this carries every voice once, not twice."""
 Notify = Callable[[str, dict[str, Any]], None]
 """`notify(event, payload)`: what web is told (docs/room-protocol.md)."""
 
@@ -152,11 +154,15 @@ class Room:
         names = [stream.participant if stream is not None else None for stream in present]
         # A line that carries one voice carries the loudest.
         carried = voices(session.downstream.link.budget_bps)
+        redundant = session.downstream.link.budget_bps >= REDUNDANT_FROM_BPS
         order = self._speaking.order
         if carried < SPEAKERS:
             order = [name for name in order if name != session.participant][:carried]
         for slot, name in zip(slots, heard_by(session.participant, order, names), strict=True):
-            self._show(slot, microphones.get(name) if name else None)
+            stream = microphones.get(name) if name else None
+            if stream is not None and stream.plain is not None and not (redundant and slot.red_payload_type):
+                stream = stream.plain
+            self._show(slot, stream)
 
     def _choose_pictures(self, session: Session, now: float) -> None:
         downstream = session.downstream

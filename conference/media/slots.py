@@ -13,6 +13,8 @@ MAPPINGS_KEPT = 16
 RTX_REPEAT_S = 0.02
 """The same packet is not sent again within this time: two NACKs on the way for one loss."""
 RTX_TIMES_KEPT = 1024
+RED = "RED"
+"""The codec of a stream of redundant sound (RFC 2198)."""
 STILL_BITS = 64_000
 """What a still is taken for until one was sent."""
 
@@ -72,6 +74,7 @@ class Slot:
         rtx_ssrc: int,
         payload_type: int,
         rtx_payload_type: int,
+        red_payload_type: int = 0,
         clock_rate: int,
         extension_id: int,
         start: int,
@@ -85,6 +88,9 @@ class Slot:
         self.rtx_ssrc = rtx_ssrc
         self.payload_type = payload_type
         self.rtx_payload_type = rtx_payload_type
+        self.red_payload_type = red_payload_type
+        """0: this receiver cannot read redundant sound."""
+        self._plain_payload_type = payload_type
         self.clock_rate = clock_rate
         # An id that was not negotiated is ignored by the receiver (RFC 8285 section 4.1.2); so the layout of a row is always the same.
         self.extension_head = ((extension_id or 14) << 4 | 2) << 24
@@ -158,6 +164,7 @@ class Slot:
         """
         self.detach()
         self.wait_for(None)
+        self.payload_type = self.red_payload_type if stream.codec == RED else self._plain_payload_type
         passed = packet.arrival - self._at if self._used else 0.0
         step = max(1, min(int(passed * self.clock_rate), 0x3FFFFFFF))
         self.seq_delta = self._seq + 1 - packet.seq & 0xFFFF

@@ -32,7 +32,7 @@ class Sources:
     def _payload_table(self) -> dict[int, list[Section]]:
         table: dict[int, list[Section]] = {}
         for section in self._sections.values():
-            for codec in (section.codec, section.rtx):
+            for codec in (section.codec, section.rtx, section.red):
                 if codec is not None:
                     table.setdefault(codec.payload_type, []).append(section)
         return table
@@ -80,7 +80,8 @@ class Sources:
         if section is None:
             return False
         is_rtx = section.rtx is not None and kind & 0x7F == section.rtx.payload_type
-        if not is_rtx and (section.codec is None or kind & 0x7F != section.codec.payload_type):
+        known = [codec.payload_type for codec in (section.codec, section.red) if codec is not None]
+        if not is_rtx and kind & 0x7F not in known:
             return False
         wanted = self._offer.repaired_extension if is_rtx else self._offer.rid_extension
         value = extension(data, wanted) if wanted and section.rids else None
@@ -103,11 +104,14 @@ class Sources:
         for kind, layers in self.by_kind.items():
             for stream in layers.values():
                 granted = kind in self._granted
-                if stream.granted and not granted:
-                    self._darken(stream)
-                    stream.reset()
-                    stream.level = float(SILENT)
-                stream.granted = granted
+                for one in (stream, stream.plain):
+                    if one is None:
+                        continue
+                    if one.granted and not granted:
+                        self._darken(one)
+                        one.reset()
+                        one.level = float(SILENT)
+                    one.granted = granted
 
     def layers(self, kind: str, codec: str, now: float) -> list[Stream]:
         """The layers of a source that arrive now, lowest first, in a codec that the asking slot can take."""
@@ -122,6 +126,12 @@ class Sources:
         """The layers that the offer promises for a source, lowest first; none without simulcast."""
         section = next((section for section in self._sections.values() if section.source == kind), None)
         return [rid for rid in RIDS if section is not None and rid in section.rids]
+
+    @property
+    def red_payload_type(self) -> int:
+        """The payload type of redundant sound; -1 where the microphone has none."""
+        section = next((section for section in self._sections.values() if section.source == "audio"), None)
+        return section.red.payload_type if section is not None and section.red is not None else -1
 
     def microphone(self) -> Stream | None:
         """The stream of the microphone, while it may be heard."""
@@ -142,3 +152,5 @@ class Sources:
         for layers in self.by_kind.values():
             for stream in layers.values():
                 self._darken(stream)
+                if stream.plain is not None:
+                    self._darken(stream.plain)

@@ -6,12 +6,13 @@ Hot path in `receive`: no logging, no awaits.
 import secrets
 from collections.abc import Callable
 
-from conference.media import rtcp
+from conference.media import redundancy, rtcp
 from conference.media.bandwidth import Uplink
 from conference.media.fanout import Fanout
 from conference.media.ingress import NACK_RETRY_S, Stream
 from conference.media.ladder import VOICE_BPS, Layer
 from conference.media.negotiate import ABS_SEND_TIME, AUDIO_LEVEL, Offer
+from conference.media.slots import RED
 from conference.media.sources import Sources
 from conference.media.stats import Counters
 from conference.media.wire import RTP_HEADER, RTP_HEADER_BYTES, Packet, extension, payload_bounds, rtx_original
@@ -21,6 +22,8 @@ KEY_FRAME_EVERY_S = 0.4
 
 
 REMB_MIN_BPS = 30_000
+RECOVERED_MAX = 0x8000
+"""A number that lies further ahead than this lies behind: nothing was lost."""
 DEFAULT_HEIGHTS = {"q": 180, "h": 360, "f": 720}
 DEFAULT_BITRATES_BPS = {"q": 120_000, "h": 400_000, "f": 1_500_000}
 """What a layer is taken for until its first key frame and its first measured second have come."""
@@ -52,6 +55,8 @@ class Upstream:
         self._asked_since: dict[str, float] = {}
         self._abs_send_time = _extension_id(offer, ABS_SEND_TIME)
         self._audio_level = _extension_id(offer, AUDIO_LEVEL)
+        self._red = sources.red_payload_type
+        self._opus = next((s.codec.payload_type for s in offer.sections if s.source == "audio" and s.codec), 0)
 
     # Packets in
 
@@ -90,15 +95,25 @@ class Upstream:
         if not stream.granted:
             self._counters.drop("not_granted")
             return
-        packet = Packet(data, offset, end, kind >> 7, seq, timestamp, now)
         read = stream.read
+        if read is None and (kind & 0x7F == self._red or stream.plain is not None):
+            self._receive_red(stream, data, (offset, end), kind, seq, timestamp, now)
+            return
+        packet = Packet(data, offset, end, kind >> 7, seq, timestamp, now)
         if read is not None:
             read(packet)
         elif self._audio_level:
-            value = extension(data, self._audio_level)
-            if value:
-                stream.hear(value[0] & 0x7F)
-        if seq == stream.expected and not stream.waiting and not stream.stills:
+            self._hear(stream, data)
+        self._take(stream, packet, now)
+
+    def _hear(self, stream: Stream, data: bytes) -> None:
+        value = extension(data, self._audio_level)
+        if value:
+            stream.hear(value[0] & 0x7F)
+
+    def _take(self, stream: Stream, packet: Packet, now: float) -> None:
+        """Keep a packet and forward it."""
+        if packet.seq == stream.expected and not stream.waiting and not stream.stills:
             # Nearly every packet: the next one, and no slot waits for it or leaves with it.
             packet.ext = stream.highest + 1
             if packet.key:
@@ -108,6 +123,61 @@ class Upstream:
                 self._fanout.add(stream, packet)
         else:
             self._place(stream, packet, now)
+
+    def _receive_red(
+        self, stream: Stream, data: bytes, bounds: tuple[int, int], kind: int, seq: int, timestamp: int, now: float
+    ) -> None:
+        """Take one packet of a microphone that sends redundant sound: what was lost before it is recovered from it.
+
+        The stream then carries RED only (a packet that came without is wrapped), its `plain` twin the newest block of each.
+        """
+        offset, end = bounds
+        older: list[tuple[int, bytes]] = []
+        newest = data[offset:end]
+        if kind & 0x7F == self._red:
+            found = redundancy.split(data, offset, end)
+            if found is None:
+                self._counters.drop("red_malformed")
+                return
+            older, newest = found
+        plain = stream.plain or self._twin(stream)
+        if self._audio_level:
+            self._hear(stream, data)
+        lost = seq - stream.expected & 0xFFFF if stream.started else 0
+        for back in range(min(lost, len(older)) if lost < RECOVERED_MAX else 0, 0, -1):
+            age, payload = older[-back]
+            self._take_both(stream, plain, payload, 0, seq - back & 0xFFFF, timestamp - age & 0xFFFFFFFF, now)
+            stream.recovered += 1
+        self._take_both(stream, plain, newest, kind >> 7, seq, timestamp, now, data if older else None, bounds)
+
+    def _take_both(
+        self,
+        stream: Stream,
+        plain: Stream,
+        payload: bytes,
+        marker: int,
+        seq: int,
+        timestamp: int,
+        now: float,
+        whole: bytes | None = None,
+        bounds: tuple[int, int] = (0, 0),
+    ) -> None:
+        if whole is None:
+            whole = redundancy.alone(self._opus, payload)
+            bounds = (0, len(whole))
+        self._take(stream, Packet(whole, *bounds, marker, seq, timestamp, now), now)
+        self._take(plain, Packet(payload, 0, len(payload), marker, seq, timestamp, now), now)
+
+    def _twin(self, stream: Stream) -> Stream:
+        """The first redundant packet: from now on there are two forms of this sound, and each slot shows the one that suits it."""
+        plain = Stream(
+            stream.participant, stream.kind, stream.rid, stream.ssrc, stream.codec, stream.clock_rate, nack=False
+        )
+        stream.codec, stream.plain = RED, plain
+        for slot in list(stream.sinks):
+            slot.detach()
+            slot.wait_for(stream if slot.red_payload_type else plain)
+        return plain
 
     def _place(self, stream: Stream, packet: Packet, now: float) -> None:
         """A packet that is not simply the next one, or one for which a slot waits."""
@@ -152,7 +222,9 @@ class Upstream:
         for ssrc, ntp, timestamp in senders:
             stream = self._streams.get(ssrc)
             if stream is not None:
-                stream.report_ntp, stream.report_timestamp, stream.report_at = ntp, timestamp, now
+                for one in (stream, stream.plain):
+                    if one is not None:
+                        one.report_ntp, one.report_timestamp, one.report_at = ntp, timestamp, now
 
     # What is wanted of the publisher
 
@@ -245,7 +317,9 @@ class Upstream:
                 "height": stream.height,
                 "bitrate_bps": stream.bitrate,
                 "packets": stream.packets,
+                "codec": stream.codec,
                 "unrecovered": stream.unrecovered,
+                "recovered": stream.recovered,
                 "jitter_ms": round(stream.jitter * 1000 / stream.clock_rate, 1),
             }
             for stream in self._streams.values()

@@ -1,0 +1,32 @@
+"""Redundant sound (RED, RFC 2198): each packet carries the one before it again, so that a single loss is heard by nobody."""
+
+BLOCKS_MAX = 4
+
+
+def split(data: bytes, offset: int, end: int) -> tuple[list[tuple[int, bytes]], bytes] | None:
+    """The older blocks of a RED payload, oldest first, as (age in clock units, payload), and the newest; None when a length does not fit.
+
+    RFC 2198 section 3: four bytes for each older block (F, payload type, 14 bits of age, 10 bits of length), one for the newest.
+    """
+    heads: list[tuple[int, int]] = []
+    at = offset
+    while at < end and data[at] & 0x80:
+        if at + 4 > end or len(heads) >= BLOCKS_MAX:
+            return None
+        bits = int.from_bytes(data[at + 1 : at + 4], "big")
+        heads.append((bits >> 10, bits & 0x3FF))
+        at += 4
+    at += 1
+    older = []
+    for age, size in heads:
+        older.append((age, data[at : at + size]))
+        at += size
+    if at > end:
+        return None
+    # An empty older block stands for silence that was not sent (DTX).
+    return [(age, payload) for age, payload in older if payload], data[at:end]
+
+
+def alone(payload_type: int, payload: bytes) -> bytes:
+    """A RED payload that holds only its newest block."""
+    return bytes([payload_type & 0x7F]) + payload
