@@ -5,6 +5,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import secrets
@@ -16,6 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Protocol
 
+import psutil
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.contrib.media import MediaRelay
 
@@ -112,6 +114,14 @@ class LineServer:
         sdp = peer.offer(sends=True, receives=len(wanted), sound=True)
         answer = await self._ask({"do": "offer", "sdp": sdp, "name": name, "want": wanted})
         await peer.connect(read_sdp(answer["sdp"], self._network))
+
+    async def leave(self, name: str) -> None:
+        """A site goes (ours only)."""
+        await self._ask({"do": "leave", "name": name})
+
+    async def census(self) -> dict[str, Any]:
+        """What the process holds (ours only)."""
+        return await self._ask({"do": "census"})
 
     async def _join(self, peer: RtcPeer, request: dict[str, Any], *, sends: bool, receives: int) -> None:
         answer = await self._ask({"do": "offer", "sdp": peer.offer(sends=sends, receives=receives), **request})
@@ -310,7 +320,11 @@ async def serve_ours(host: str) -> None:
     async def answer(request: dict[str, Any]) -> dict[str, Any]:
         if request["do"] == "hello":
             return {"version": f"in_place_srtp={srtp.IN_PLACE}"}
+        if request["do"] == "census":
+            return census(node)
         name = request["name"]
+        if request["do"] == "leave":
+            return await node.leave({"room": "bench", "session": name, "reason": "left"})
         grants = {"publish": ["audio", "camera"], "subscribe": True}
         result = await node.offer(
             {"room": "bench", "participant": name, "session": name, "sdp": request["sdp"], "grants": grants}
@@ -324,6 +338,17 @@ async def serve_ours(host: str) -> None:
 
     await lines(answer)
     await node.stop()
+
+
+def census(node: MediaNode) -> dict[str, Any]:
+    """What the process holds at this moment: bytes of memory, tasks, open files, sessions."""
+    gc.collect()
+    return {
+        "rss": psutil.Process().memory_info().rss,
+        "tasks": len(asyncio.all_tasks()),
+        "files": psutil.Process().num_fds(),
+        "sessions": sum(len(room.sessions) for room in node.rooms.values()),
+    }
 
 
 async def serve_aiortc() -> None:
