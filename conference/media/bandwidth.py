@@ -31,6 +31,10 @@ PROBE_FACTOR = 1.6
 PROBE_MIN_BPS = 60_000
 LOSS_HIGH = 0.10
 LOSS_LOW = 0.02
+LOSS_FORGET = 0.7
+"""How much of what was counted before still counts after a report."""
+LOSS_PACKETS_MIN = 100
+"""One packet lost of ten says nothing: a small camera sends ten a second, and 5 % loss would now and then look like 20."""
 QUEUE_S = 0.06
 """A round trip so much longer than the shortest one means that packets queue up."""
 LOW_FOR_S = 3.0
@@ -129,6 +133,8 @@ class Downlink:
         """Share of packets lost lately (0…1)."""
         self.probe_bps = 0
         """Padding to send on top at present, bit/s."""
+        self._lost = 0.0
+        self._expected = 0.0
         self._remb_bps = 0
         self._low_since = 0.0
         self._trip_s = 0.0
@@ -162,9 +168,11 @@ class Downlink:
     def _queueing(self) -> bool:
         return self._trip_s > max(self._shortest_s + QUEUE_S, self._shortest_s * 1.25)
 
-    def lose(self, fraction: float, sending_bps: int, now: float) -> None:
-        """Take the share of packets lost since the last report (0…1)."""
-        self.loss = 0.7 * self.loss + 0.3 * fraction
+    def lose(self, lost: float, expected: int, sending_bps: int, now: float) -> None:
+        """Take what one report says: of `expected` packets since the one before, `lost` did not come."""
+        self._lost = LOSS_FORGET * self._lost + lost
+        self._expected = LOSS_FORGET * self._expected + expected
+        self.loss = self._lost / max(self._expected, LOSS_PACKETS_MIN)
         if self.loss > LOSS_HIGH and sending_bps:
             self._lower(sending_bps * (1 - 0.5 * self.loss), now)
 

@@ -15,6 +15,8 @@ from conference.media.srtp import Direction
 from conference.media.stats import Counters
 
 RTX_PER_SECOND_MAX = 1500
+REPORT_PACKETS_MAX = 20_000
+"""A report that has moved on by more than this says nothing of a second or a few."""
 PAD_EVERY_S = 0.02
 PADDING_BYTES = 255
 """The most that one packet can hold (RFC 3550 section 5.1)."""
@@ -115,20 +117,24 @@ class Downstream:
             self.link.estimate(feedback.estimate, self._sending_bps, now)
 
     def _reports(self, blocks: list[rtcp.ReportBlock], now: float) -> None:
-        worst = 0.0
+        lost = 0.0
+        expected = 0
         for block in blocks:
             slot = self._by_ssrc.get(block.ssrc)
             if slot is None:
                 continue
             slot.loss, slot.jitter, slot.lost = block.fraction / 256, block.jitter, block.lost
-            if slot.kind == "video" and slot.stream is not None:
-                worst = max(worst, slot.loss)
+            came = block.highest - slot.reported & 0xFFFFFFFF if slot.reported else 0
+            slot.reported = block.highest
+            if came <= REPORT_PACKETS_MAX:
+                expected += came
+                lost += slot.loss * came
             trip = rtcp.round_trip_s(block, time.time())
             if trip is not None and trip < ROUND_TRIP_MAX_S:
                 self.link.round_trip(trip)
                 self.round_trip_s = 0.8 * self.round_trip_s + 0.2 * trip
         if blocks:
-            self.link.lose(worst, self._sending_bps, now)
+            self.link.lose(lost, expected, self._sending_bps, now)
 
     def _send_again(self, slot: Slot, numbers: list[int], now: float) -> None:
         if not slot.rtx_ssrc or self._target.direction is None:

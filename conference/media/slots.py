@@ -121,6 +121,8 @@ class Slot:
         self.rtx_sent = 0
         self.codec = ""
         self.loss = 0.0
+        self.reported = 0
+        """The highest number, with its wraps, that the receiver has reported."""
         self.jitter = 0
         self.lost = 0
 

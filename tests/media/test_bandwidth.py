@@ -27,7 +27,7 @@ def calm(link: Downlink) -> None:
     """The queue is empty again."""
     for _ in range(30):
         link.round_trip(0.02)
-        link.lose(0.0, 0, 0.0)
+        link.lose(0.0, 100, 0, 0.0)
 
 
 def test_a_falling_estimate_counts_only_with_trouble() -> None:
@@ -65,7 +65,7 @@ def test_a_probe_that_meets_trouble_changes_nothing_and_the_next_waits_twice_as_
     calm(link)
     begin = 10.0 + PROBE_AFTER_S
     link.tick(400_000, NEEDED_BPS, begin)
-    link.lose(0.5, 400_000, begin + 1.0)
+    link.lose(100, 200, 400_000, begin + 1.0)
     assert link.probe_bps == 0 and link.budget_bps <= 500_000
     calm(link)
     link.tick(400_000, NEEDED_BPS, begin + 1.0 + 2 * PROBE_AFTER_S - 0.1)
@@ -102,3 +102,14 @@ def test_a_line_too_weak_for_a_camera_rests_it_and_tries_again() -> None:
     assert not link.pictures
     at = send(link, at, PICTURES_REST_MAX_S + 1.0, 0.0)
     assert link.pictures, "back within the time that the room promises"
+
+
+def test_one_packet_lost_of_a_few_is_no_trouble_and_many_of_many_are() -> None:
+    link = Downlink()
+    for _ in range(5):
+        link.lose(2, 10, 85_000, 10.0)
+    assert link.budget_bps == DOWNLINK_START_BPS
+    for _ in range(5):
+        link.lose(30, 150, 400_000, 11.0)
+    assert 0.15 < link.loss < 0.25
+    assert link.budget_bps < 400_000
