@@ -223,6 +223,11 @@ class Nodes(Collector):
         with self._lock:
             return next((node for node in self._by_sid.values() if node.id == node_id and node.kind == "media"), None)
 
+    def media_nodes(self) -> list[Node]:
+        """Every media node that is dialled in here."""
+        with self._lock:
+            return [node for node in self._by_sid.values() if node.kind == "media"]
+
     def least_loaded(self) -> Node:
         """The media node for a new room: the one with the fewest sessions, of those that still report. Unavailable("no_node")."""
         now = self._clock.monotonic()
@@ -260,6 +265,9 @@ class Nodes(Collector):
         rooms = GaugeMetricFamily("fenghuo_media_rooms", "Rooms that a media node carries", labels=["node"])
         sessions = GaugeMetricFamily("fenghuo_media_sessions", "Peers that a media node serves", labels=["node"])
         cpu = CounterMetricFamily("fenghuo_media_cpu_seconds", "CPU time of a media node", labels=["node"])
+        each = GaugeMetricFamily(
+            "fenghuo_media_cpu_us_per_packet", "CPU microseconds of a media node for each packet sent", labels=["node"]
+        )
         packets = CounterMetricFamily("fenghuo_media_packets", "Packets of media", labels=["node", "direction"])
         sizes = CounterMetricFamily("fenghuo_media_bytes", "Bytes of media", labels=["node", "direction"])
         dropped = CounterMetricFamily("fenghuo_media_dropped", "Packets dropped, by reason", labels=["node", "reason"])
@@ -270,12 +278,13 @@ class Nodes(Collector):
             rooms.add_metric([node.id], _number(node.load.get("rooms")))
             sessions.add_metric([node.id], _number(node.load.get("sessions")))
             cpu.add_metric([node.id], _number(node.load.get("cpu_seconds")))
+            each.add_metric([node.id], _number(node.load.get("cpu_us_per_packet")))
             for direction in ("in", "out"):
                 packets.add_metric([node.id, direction], _number(counters.get(f"packets_{direction}")))
                 sizes.add_metric([node.id, direction], _number(counters.get(f"bytes_{direction}")))
             for reason, count in counters.get("dropped", {}).items():
                 dropped.add_metric([node.id, reason], _number(count))
-        yield from (up, rooms, sessions, cpu, packets, sizes, dropped)
+        yield from (up, rooms, sessions, cpu, each, packets, sizes, dropped)
         yield from self._collect_intake()
         yield CounterMetricFamily("fenghuo_nodes_refused", "Messages of nodes that were refused", value=self._refused)
         waiting = GaugeMetricFamily("fenghuo_node_calls_waiting", "Calls to media nodes without an answer yet")
@@ -338,6 +347,7 @@ def _bounded_load(payload: dict[str, Any]) -> dict[str, Any]:
         "rooms": _number(payload.get("rooms")),
         "sessions": _number(payload.get("sessions")),
         "cpu_seconds": _number(payload.get("cpu_seconds")),
+        "cpu_us_per_packet": _number(payload.get("cpu_us_per_packet")),
         "draining": payload.get("draining") is True,
         "counters": {
             **{key: _number(counters.get(key)) for key in ("packets_in", "packets_out", "bytes_in", "bytes_out")},

@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 
 from auth.permissions import Permission
 from auth.principal import Principal
+from conference.diary import Diary
 from conference.news import News
 from conference.nodes import Nodes
 from conference.pages import Handler, Pages
@@ -35,7 +36,8 @@ class Signalling(Collector):
     ) -> None:
         self._board = Switchboard(socketio, database, nodes, NAMESPACE)
         self._pages = Pages(self._board, database, clock, nodes, video_slots=video_slots, ice=ice)
-        self._watch = Watch(self._board, database, clock)
+        diary = Diary(database, clock, nodes)
+        self._watch = Watch(self._board, database, clock, (diary.write,))
         nodes.listen(News(self._board, database, clock, nodes))
 
     @property

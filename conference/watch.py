@@ -23,11 +23,15 @@ log = logging.getLogger(__name__)
 class Watch:
     """`start` begins the thread, `stop` ends it; `tick` is the work of one second."""
 
-    def __init__(self, board: Switchboard, database: Database, clock: Clock) -> None:
+    def __init__(
+        self, board: Switchboard, database: Database, clock: Clock, more: tuple[Callable[[], None], ...] = ()
+    ) -> None:
+        """`more`: duties of others, done in the same second after these."""
         self._board = board
         self._database = database
         self._clock = clock
         self._started_at = clock.monotonic()
+        self._more = more
         self._left_behind: set[str] = set()
         self._left_over: set[str] = set()
         self._stopping = threading.Event()
@@ -53,7 +57,8 @@ class Watch:
             duty()
 
     def _duties(self) -> tuple[Callable[[], None], ...]:
-        return self._end_left_behind, self._end_left_over, self._restore, self._end_closed_rooms, self._tell_gone
+        own = self._end_left_behind, self._end_left_over, self._restore, self._end_closed_rooms, self._tell_gone
+        return *own, *self._more
 
     def _end_left_behind(self) -> None:
         """Sessions whose node has not come back end, so that their pages make new ones."""

@@ -84,6 +84,8 @@ class Stream:
         self.recovered = 0
         """Packets of sound that came again in the one behind them (RED)."""
         self.cache: list[Packet | None] = [None] * CACHE_PACKETS
+        self.loss = 0.0
+        """Share lost between the last two reports, before anything was sent again."""
         self._expected_prior = 0
         self._received_prior = 0
         self.report_ntp = 0
@@ -204,6 +206,7 @@ class Stream:
         self._received_prior = self.packets
         lost = max(0, interval - received)
         fraction = min(255, lost * 256 // interval) if interval > 0 else 0
+        self.loss = fraction / 256
         return (
             fraction,
             max(-0x800000, min(0x7FFFFF, expected - self.packets)),

@@ -18,7 +18,7 @@ from conference.media.fanout import Fanout
 from conference.media.link import Handler, Link
 from conference.media.room import SESSIONS_MAX, WANT_HEIGHT_MAX, Room
 from conference.media.session import Session
-from conference.media.stats import Counters, cpu_seconds
+from conference.media.stats import Counters, PacketCost, cpu_seconds
 from conference.media.udp import UdpPort
 from foundation.errors import NotFound, ProtocolError, UserError
 from foundation.settings import Settings
@@ -75,6 +75,7 @@ class MediaNode:
         self.news: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(NEWS_MAX)
         self._ticker: asyncio.TimerHandle | None = None
         self._kernel_drops = 0
+        self._cost = PacketCost()
 
     @property
     def port(self) -> int:
@@ -136,6 +137,7 @@ class MediaNode:
             "sessions": sum(len(room.sessions) for room in self.rooms.values()),
             "counters": self.counters.snapshot(),
             "cpu_seconds": round(cpu_seconds(), 3),
+            "cpu_us_per_packet": self._cost.since_last(self.counters.packets_out),
         }
 
     # Commands of web

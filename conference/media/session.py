@@ -199,9 +199,14 @@ class Session:
             "participant": self.participant,
             "state": self.state,
             "silent_s": round(now - self.last_at, 2),
-            "round_trip_ms": round(self.downstream.round_trip_s * 1000),
-            "uplink_bps": self.upstream.link.estimate_bps,
-            "downlink_bps": self.downstream.link.budget_bps,
+            "line": {
+                "step": self.downstream.step,
+                "down_bps": self.downstream.link.budget_bps,
+                "down_loss": round(self.downstream.link.loss, 3),
+                "up_bps": self.upstream.link.estimate_bps,
+                "up_loss": round(self.upstream.loss, 3),
+                "round_trip_ms": round(self.downstream.round_trip_s * 1000),
+            },
             "streams": self.upstream.describe(),
             "slots": self.downstream.describe(),
         }

@@ -40,3 +40,20 @@ def cpu_seconds() -> float:
     """CPU time (user and system) that this process has used, in seconds."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
+
+
+class PacketCost:
+    """What a forwarded packet costs at present."""
+
+    __slots__ = ("_packets", "_spent_s")
+
+    def __init__(self) -> None:
+        self._packets = 0
+        self._spent_s = cpu_seconds()
+
+    def since_last(self, packets_out: int) -> float:
+        """CPU microseconds for each packet sent since the last call; 0 when none was."""
+        spent_s = cpu_seconds()
+        sent, passed_s = packets_out - self._packets, spent_s - self._spent_s
+        self._packets, self._spent_s = packets_out, spent_s
+        return round(passed_s / sent * 1e6, 1) if sent > 0 else 0.0

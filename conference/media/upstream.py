@@ -308,6 +308,11 @@ class Upstream:
         self.link.settle(1.0, now)
         return message
 
+    @property
+    def loss(self) -> float:
+        """The worst share lost of any stream that arrives at present (0…1)."""
+        return max((stream.loss for stream in self._streams.values() if stream.bitrate), default=0.0)
+
     def describe(self) -> list[dict[str, object]]:
         """Figures of every stream for `node.stats`."""
         return [

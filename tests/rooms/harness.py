@@ -148,7 +148,7 @@ class Page:
         self.heard: list[tuple[str, dict[str, Any]]] = []
         self.session = new_id()
         self.client = socketio.Client(reconnection=False)
-        for event in ("roster", "slots", "speakers", "closed"):
+        for event in ("roster", "slots", "speakers", "line", "closed"):
             self.client.on(event, self._hearer(event), namespace=ROOM)
         self.client.connect(
             web.url, namespaces=[ROOM], auth={"token": token}, transports=["websocket"], wait_timeout=10
@@ -186,8 +186,10 @@ class ScriptedNode:
     def __init__(self, web: RoomWeb, name: str = "n1", kind: str = "media") -> None:
         self.commands: list[tuple[str, dict[str, Any]]] = []
         self.errors: dict[str, dict[str, str]] = {}
+        self.figures: dict[str, Any] = {}
+        """What it answers to `node.stats`."""
         self.client = socketio.Client(reconnection=False)
-        for event in ("room.offer", "room.want", "room.grants", "room.leave", "room.close"):
+        for event in ("room.offer", "room.want", "room.grants", "room.leave", "room.close", "node.stats"):
             self.client.on(event, self._answerer(event), namespace=NODES)
         self.client.connect(
             web.url,
@@ -207,6 +209,8 @@ class ScriptedNode:
             self.commands.append((event, payload))
             if event in self.errors:
                 return {"error": self.errors[event]}
+            if event == "node.stats":
+                return self.figures
             return (
                 {"sdp": "v=0 answer", "slots": [{"mid": "3", "slot": "a0", "kind": "audio"}]}
                 if event == "room.offer"
