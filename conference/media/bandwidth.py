@@ -9,9 +9,7 @@ UPLINK_BACK_OFF = 0.85
 UPLINK_PAUSE_S = 0.5
 UPLINK_QUEUE_S = 0.08
 """Packets that take so much longer than the fastest lately are queueing up."""
-UPLINK_FORGET = 0.0005
-"""How fast the fastest is forgotten, seconds a second: more than two clocks drift apart."""
-
+LOWEST_S = 10.0
 PICTURES_STOP_BPS = 110_000
 PICTURES_STOP_AFTER_S = 2.0
 PICTURES_RESUME_BPS = 160_000
@@ -22,15 +20,22 @@ PICTURES_REST_MAX_S = 12.0
 DOWNLINK_START_BPS = 4_000_000
 DOWNLINK_MIN_BPS = 50_000
 DOWNLINK_MAX_BPS = 20_000_000
-PROBE_AFTER_S = 4.0
-PROBE_AFTER_MAX_S = 60.0
-PROBE_S = 2.0
-"""How long a probe lasts: two reports of the receiver, which come once a second."""
+PROBE_AFTER_S = 3.0
+PROBE_AFTER_MAX_S = 6.0
+PROBE_S = 0.6
+"""How long padding is sent: on a line that is too narrow, little more than what its queue holds."""
 
-PROBE_FACTOR = 1.6
-PROBE_MIN_BPS = 60_000
+PROBE_SHOWS_AFTER_S = 1.3
+"""So much after the padding its end has been reported: receivers report once a second."""
+
+PROBE_FACTOR = 2.0
+PROBE_MIN_BPS = 25_000
+CUT = 0.6
+CUT_SHOWS_AFTER_S = 3.0
+"""So much later it shows whether less loss came of sending less; if not, the line loses whatever is sent."""
 LOSS_HIGH = 0.10
-LOSS_LOW = 0.02
+FLOOR_FOLLOWS = 0.1
+"""How fast the loss that a line has whatever is sent follows it down, a report."""
 LOSS_FORGET = 0.7
 """How much of what was counted before still counts after a report."""
 LOSS_PACKETS_MIN = 100
@@ -39,6 +44,26 @@ QUEUE_S = 0.06
 """A round trip so much longer than the shortest one means that packets queue up."""
 LOW_FOR_S = 3.0
 """A REMB below what is sent counts when it has not grown for so long: at a change of layers it lags behind."""
+
+
+class Lowest:
+    """The lowest of the last LOWEST_S to 2 × LOWEST_S: of a delay, what is left when nothing queues.
+
+    Forgotten so soon because the way itself may change (Wi-Fi to satellite): a longer way must not be taken for a queue for ever.
+    """
+
+    __slots__ = ("_before", "_since", "_window", "value")
+
+    def __init__(self) -> None:
+        self._since = float("-inf")
+        self._window = self._before = self.value = float("inf")
+
+    def take(self, value: float, now: float) -> None:
+        """Take one value at `now` (monotonic seconds)."""
+        if now - self._since > LOWEST_S:
+            self._before, self._window, self._since = self._window, value, now
+        self._window = min(self._window, value)
+        self.value = min(self._window, self._before)
 
 
 class Uplink:
@@ -60,7 +85,7 @@ class Uplink:
         self._sent = -1
         self._at = 0.0
         self._delay = 0.0
-        self._base = 0.0
+        self._base = Lowest()
         self._smooth = 0.0
         self._lowered_at = 0.0
         self._window_at = 0.0
@@ -89,12 +114,12 @@ class Uplink:
         passed = now - self._at
         self._delay += passed - step / 262144
         self._sent, self._at = sent, now
-        self._base = min(self._base + passed * UPLINK_FORGET, self._delay)
+        self._base.take(self._delay, now)
         self._smooth += 0.2 * (self._delay - self._smooth)
         if now - self._window_at >= 0.5:
             self._arriving_bps = (self.octets - self._window_octets) * 8 / (now - self._window_at)
             self._window_at, self._window_octets = now, self.octets
-        if self._smooth - self._base > UPLINK_QUEUE_S and now - self._lowered_at > UPLINK_PAUSE_S:
+        if self._smooth - self._base.value > UPLINK_QUEUE_S and now - self._lowered_at > UPLINK_PAUSE_S:
             self._lowered_at = now
             if self._arriving_bps:
                 lowered = min(self._estimate, self._arriving_bps * UPLINK_BACK_OFF)
@@ -123,8 +148,8 @@ class Downlink:
 
     A receiver's REMB is at most about 1.5 times what it receives: by itself a small value says nothing. Even a falling one may only mean
     that the receiver's processor is busy: it counts together with loss or a grown round trip. Where more is wanted than the budget allows,
-    padding is sent on top for PROBE_S; if that went through without trouble, the budget grows to what was carried. When it did not, the
-    next probe waits twice as long.
+    padding is sent on top for PROBE_S; if that went through without trouble, the budget grows to what was carried; trouble while a probe is
+    judged is the probe's and costs only the probe. When it did not go through, the next one waits twice as long.
     """
 
     def __init__(self) -> None:
@@ -135,17 +160,28 @@ class Downlink:
         """Padding to send on top at present, bit/s."""
         self._lost = 0.0
         self._expected = 0.0
+        self._floor = 0.0
+        self._cut: tuple[float, int, float] | None = None
+        """The last time that less was sent for loss: when, the budget and the loss before it."""
         self._remb_bps = 0
         self._low_since = 0.0
         self._trip_s = 0.0
-        self._shortest_s = 10.0
+        self._shortest = Lowest()
         self._probe_at = 0.0
-        self._probe_end = 0.0
+        self._judged_at = 0.0
+        self._carried_bps = 0
+        """What was sent in the probe that is being judged; 0: none is."""
+        self._probe_failed = False
         self._patience_s = PROBE_AFTER_S
 
     @property
     def _trouble(self) -> bool:
-        return self._queueing or self.loss > LOSS_LOW
+        return self._queueing or self._excess > LOSS_HIGH
+
+    @property
+    def _excess(self) -> float:
+        """The loss beyond what the line loses whatever is sent."""
+        return self.loss - self._floor
 
     def estimate(self, bits_per_second: int, sending_bps: int, now: float) -> None:
         """Take a REMB; `sending_bps` is what this subscriber gets at present."""
@@ -159,27 +195,43 @@ class Downlink:
         elif now - self._low_since > LOW_FOR_S:
             self._lower(bits_per_second, now)
 
-    def round_trip(self, seconds: float) -> None:
+    def round_trip(self, seconds: float, now: float) -> None:
         """Take one measured round trip."""
-        self._shortest_s = min(self._shortest_s * 1.001, seconds)
-        self._trip_s = seconds if not self._trip_s else 0.7 * self._trip_s + 0.3 * seconds
+        self._shortest.take(seconds, now)
+        # A line without pictures is reported every five seconds only: that its queue is empty must not take four reports.
+        weight = 0.7 if seconds < self._trip_s else 0.3
+        self._trip_s = seconds if not self._trip_s else (1 - weight) * self._trip_s + weight * seconds
 
     @property
     def _queueing(self) -> bool:
-        return self._trip_s > max(self._shortest_s + QUEUE_S, self._shortest_s * 1.25)
+        shortest = self._shortest.value
+        return self._trip_s > max(shortest + QUEUE_S, shortest * 1.25)
 
     def lose(self, lost: float, expected: int, sending_bps: int, now: float) -> None:
         """Take what one report says: of `expected` packets since the one before, `lost` did not come."""
         self._lost = LOSS_FORGET * self._lost + lost
         self._expected = LOSS_FORGET * self._expected + expected
         self.loss = self._lost / max(self._expected, LOSS_PACKETS_MIN)
-        if self.loss > LOSS_HIGH and sending_bps:
-            self._lower(sending_bps * (1 - 0.5 * self.loss), now)
+        if self.loss < self._floor:
+            self._floor += FLOOR_FOLLOWS * (self.loss - self._floor)
+        if self._excess <= LOSS_HIGH or not sending_bps:
+            return
+        if self._cut is None or now - self._cut[0] > 2 * CUT_SHOWS_AFTER_S:
+            self._cut = (now, self.budget_bps, self.loss)
+            self._lower(sending_bps * CUT, now)
+        elif now - self._cut[0] > CUT_SHOWS_AFTER_S:
+            _, budget, loss = self._cut
+            self._cut = None
+            if self.loss > 0.7 * loss and not self._queueing:
+                # As much is lost of less: not for lack of room. Wireless lines do that.
+                self._floor = self.loss
+                self.budget_bps = max(self.budget_bps, budget)
 
     def _lower(self, bits_per_second: float, now: float) -> None:
-        if self.probe_bps or now - self._probe_end < PROBE_AFTER_S:
-            self._patience_s = min(PROBE_AFTER_MAX_S, self._patience_s * 2)
-        self.probe_bps = 0
+        if self._carried_bps:
+            self._probe_failed = True
+            self.probe_bps = 0
+            return
         self.budget_bps = max(DOWNLINK_MIN_BPS, min(self.budget_bps, int(bits_per_second)))
         self._probe_at = now + self._patience_s
 
@@ -190,22 +242,34 @@ class Downlink:
         """
         if self._remb_bps > self.budget_bps and needed_bps > self.budget_bps and not self._trouble:
             self.budget_bps = min(DOWNLINK_MAX_BPS, self._remb_bps)
-        if self.probe_bps:
-            if now < self._probe_end:
-                return
-            carried = sending_bps + self.probe_bps
-            self.probe_bps = 0
-            self._probe_at = now + self._patience_s
-            if self.loss < LOSS_HIGH / 2 and not self._queueing:
-                self.budget_bps = int(min(DOWNLINK_MAX_BPS, max(self.budget_bps, carried)))
-                self._patience_s = PROBE_AFTER_S
-                # What went well goes on at once, until everything is carried.
-                self._probe_at = now + 1.0
-            else:
-                self._patience_s = min(PROBE_AFTER_MAX_S, self._patience_s * 2)
+        if self._carried_bps:
+            if now >= self._judged_at:
+                self._judge(now)
         elif (
-            needed_bps > self.budget_bps and now >= self._probe_at and self.loss < LOSS_HIGH / 2 and not self._queueing
+            needed_bps > self.budget_bps
+            and now >= self._probe_at
+            and self._excess < LOSS_HIGH / 2
+            and not self._queueing
         ):
             aim = min(needed_bps * 1.1, self.budget_bps * PROBE_FACTOR, DOWNLINK_MAX_BPS)
             self.probe_bps = max(PROBE_MIN_BPS, int(aim) - sending_bps)
-            self._probe_end = now + PROBE_S
+            self._carried_bps = sending_bps + self.probe_bps
+            self._probe_failed = False
+            self._judged_at = now + PROBE_S + PROBE_SHOWS_AFTER_S
+
+    def padded(self) -> None:
+        """The padding of the probe has been sent."""
+        self.probe_bps = 0
+
+    def _judge(self, now: float) -> None:
+        """Grow by what the probe has shown."""
+        carried, self._carried_bps = self._carried_bps, 0
+        self.probe_bps = 0
+        if self._probe_failed or self._queueing or self._excess >= LOSS_HIGH / 2:
+            self._patience_s = min(PROBE_AFTER_MAX_S, self._patience_s * 2)
+            self._probe_at = now + self._patience_s
+            return
+        self.budget_bps = min(DOWNLINK_MAX_BPS, max(self.budget_bps, carried))
+        self._patience_s = PROBE_AFTER_S
+        # What went well goes on at once, until everything is carried.
+        self._probe_at = now

@@ -3,9 +3,10 @@
 import asyncio
 import secrets
 import time
+from collections.abc import Callable
 
 from conference.media import rtcp
-from conference.media.bandwidth import Downlink
+from conference.media.bandwidth import PROBE_S, Downlink
 from conference.media.fanout import Fanout
 from conference.media.ingress import Stream
 from conference.media.ladder import Step
@@ -29,7 +30,11 @@ ROUND_TRIP_MAX_S = 10.0
 class Downstream:
     """The sending side of one session. `wants`: slot to (participant, kind, height in device pixels); the room fills it and chooses by it."""
 
-    def __init__(self, offer: Offer, *, subscribe: bool, fanout: Fanout, counters: Counters) -> None:
+    def __init__(
+        self, offer: Offer, *, subscribe: bool, fanout: Fanout, counters: Counters, send_rtcp: Callable[[bytes], None]
+    ) -> None:
+        """`send_rtcp` encrypts and sends a compound packet to the subscriber."""
+        self._send_rtcp = send_rtcp
         self.link = Downlink()
         self.round_trip_s = ROUND_TRIP_START_S
         self.wants: dict[str, tuple[str, str, int]] = {}
@@ -46,6 +51,7 @@ class Downstream:
         """What would carry every wish; the room computes it."""
         self._padding: asyncio.TimerHandle | None = None
         self._padding_owed = 0.0
+        self._padding_until = 0.0
         if subscribe:
             self._make_slots()
 
@@ -131,7 +137,7 @@ class Downstream:
                 lost += slot.loss * came
             trip = rtcp.round_trip_s(block, time.time())
             if trip is not None and trip < ROUND_TRIP_MAX_S:
-                self.link.round_trip(trip)
+                self.link.round_trip(trip, now)
                 self.round_trip_s = 0.8 * self.round_trip_s + 0.2 * trip
         if blocks:
             self.link.lose(lost, expected, self._sending_bps, now)
@@ -155,25 +161,24 @@ class Downstream:
     def report(self, now: float) -> bytes:
         """Once a second: the sender reports of the slots, as a compound to be sent; the budget grows with time."""
         self._rtx_left = RTX_PER_SECOND_MAX
+        self._sending_bps = sum(slot.stream.bitrate for slot in self.slots.values() if slot.stream is not None)
+        self.link.tick(self._sending_bps, self.needed_bps, now)
+        if self.link.probe_bps and self._padding is None:
+            self._padding_until, self._padding_owed = time.monotonic() + PROBE_S, 0.0
+            self._pad()
+        return self._sender_reports(now)
+
+    def _sender_reports(self, now: float) -> bytes:
         ntp = rtcp.ntp_time(time.time())
         message = b""
-        sending = 0
         for slot in self.slots.values():
-            stream = slot.stream
-            if stream is None:
-                continue
-            sending += stream.bitrate
-            timestamp = _timestamp_now(stream, now)
+            timestamp = _timestamp_now(slot.stream, now) if slot.stream is not None else None
             if timestamp is not None:
                 packets, octets = slot.sent()
                 message += rtcp.sender_report(
                     slot.ssrc, ntp, timestamp + slot.timestamp_delta & 0xFFFFFFFF, packets, octets
                 )
                 message += rtcp.source_description(slot.ssrc, f"fenghuo-{slot.name}")
-        self._sending_bps = sending
-        self.link.tick(sending, self.needed_bps, now)
-        if self.link.probe_bps and self._padding is None:
-            self._pad()
         return message
 
     def _pad(self) -> None:
@@ -181,6 +186,11 @@ class Downstream:
         self._padding = None
         carrier = next((slot for slot in self.slots.values() if slot.rtx_ssrc and slot.mappings), None)
         if not self.link.probe_bps or carrier is None or self._target.direction is None:
+            return
+        if time.monotonic() >= self._padding_until:
+            self.link.padded()
+            # The round trip of this very moment shows whether the padding stands in a queue.
+            self._send_rtcp(self._sender_reports(time.monotonic()))
             return
         self._padding_owed += self.link.probe_bps * PAD_EVERY_S / 8
         while self._padding_owed >= PADDING_BYTES:

@@ -3,6 +3,7 @@
 Hot path: integers and preallocated lists, no logging, no awaits.
 """
 
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ NACK_RETRY_S = 0.04
 NACK_TRIES_MAX = 10
 NACK_AGE_MAX_S = 2.0
 MISSING_MAX = 512
+REPEATS_MAX = 2
 SILENT = 127
 """dBov of silence (RFC 6464)."""
 
@@ -54,6 +56,10 @@ class Stream:
         self.sinks: set[Slot] = set()
         self.waiting: set[Slot] = set()
         self.stills: set[Slot] = set()
+        self.deep = False
+        """Whether redundant sound is to hold two packets again, not one: somebody's line loses much."""
+        self.spoken: deque[tuple[int, bytes]] = deque(maxlen=REPEATS_MAX)
+        """The last packets of redundant sound: timestamp and what they said."""
         self.plain: Stream | None = None
         """The same sound without redundancy, for those who cannot read RED or whose line is too weak for it."""
         self.fan: Fan | None = None

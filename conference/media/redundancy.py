@@ -1,6 +1,8 @@
 """Redundant sound (RED, RFC 2198): each packet carries the one before it again, so that a single loss is heard by nobody."""
 
 BLOCKS_MAX = 4
+AGE_MAX = 1 << 14
+LENGTH_MAX = 1 << 10
 
 
 def split(data: bytes, offset: int, end: int) -> tuple[list[tuple[int, bytes]], bytes] | None:
@@ -27,6 +29,10 @@ def split(data: bytes, offset: int, end: int) -> tuple[list[tuple[int, bytes]], 
     return [(age, payload) for age, payload in older if payload], data[at:end]
 
 
-def alone(payload_type: int, payload: bytes) -> bytes:
-    """A RED payload that holds only its newest block."""
-    return bytes([payload_type & 0x7F]) + payload
+def pack(payload_type: int, older: list[tuple[int, bytes]], newest: bytes) -> bytes:
+    """A RED payload of older blocks, oldest first, as (age in clock units, payload), and the newest. What is too old or too long is left out."""
+    fitting = [(age, payload) for age, payload in older if 0 < age < AGE_MAX and 0 < len(payload) < LENGTH_MAX]
+    heads = b"".join(
+        bytes([0x80 | payload_type]) + (age << 10 | len(payload)).to_bytes(3, "big") for age, payload in fitting
+    )
+    return heads + bytes([payload_type & 0x7F]) + b"".join(payload for _, payload in fitting) + newest

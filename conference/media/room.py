@@ -19,7 +19,11 @@ PICTURES_EVERY_S = 0.5
 REPORT_EVERY_S = 1.0
 WANT_HEIGHT_MAX = 4320
 REDUNDANT_FROM_BPS = 400_000
-"""A line below this carries every voice once, not twice."""
+REDUNDANT_LOSSY_FROM_BPS = 120_000
+LOSSY = 0.03
+"""A line below this carries every voice once, not twice; one that loses much gives up pictures for it first."""
+DEEP_LOSS = 0.08
+"""Where one who listens loses more than this, every word is sent three times."""
 Notify = Callable[[str, dict[str, Any]], None]
 """`notify(event, payload)`: what web is told (docs/room-protocol.md)."""
 
@@ -140,9 +144,13 @@ class Room:
                 microphones[participant] = stream
         levels = {participant: stream.heard_level(now) for participant, stream in microphones.items()}
         self._speaking = loudest(levels, self._speaking, PLACES, now)
+        deep = False
         for session in self.sessions.values():
             if session.connected:
                 self._choose_sounds(session, microphones)
+                deep = deep or session.downstream.link.loss > DEEP_LOSS
+        for stream in microphones.values():
+            stream.deep = deep
         audible = [name for name in self._speaking.order if levels.get(name, 127.0) < 60.0][:SPEAKERS]
         if audible != self._told_speakers:
             self._told_speakers = audible
@@ -154,7 +162,8 @@ class Room:
         names = [stream.participant if stream is not None else None for stream in present]
         # A line that carries one voice carries the loudest.
         carried = voices(session.downstream.link.budget_bps)
-        redundant = session.downstream.link.budget_bps >= REDUNDANT_FROM_BPS
+        link = session.downstream.link
+        redundant = link.budget_bps >= (REDUNDANT_LOSSY_FROM_BPS if link.loss > LOSSY else REDUNDANT_FROM_BPS)
         order = self._speaking.order
         if carried < SPEAKERS:
             order = [name for name in order if name != session.participant][:carried]

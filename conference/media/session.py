@@ -72,7 +72,9 @@ class Session:
         self._destination = port.allocate()
         self.sources = Sources(participant, offer, publish)
         self.upstream = Upstream(offer, self.sources, fanout=fanout, counters=counters, send_rtcp=self.send_rtcp)
-        self.downstream = Downstream(offer, subscribe=subscribe, fanout=fanout, counters=counters)
+        self.downstream = Downstream(
+            offer, subscribe=subscribe, fanout=fanout, counters=counters, send_rtcp=self.send_rtcp
+        )
 
     # The link
 

@@ -146,26 +146,18 @@ class Upstream:
         lost = seq - stream.expected & 0xFFFF if stream.started else 0
         for back in range(min(lost, len(older)) if lost < RECOVERED_MAX else 0, 0, -1):
             age, payload = older[-back]
-            self._take_both(stream, plain, payload, 0, seq - back & 0xFFFF, timestamp - age & 0xFFFFFFFF, now)
+            self._say(stream, plain, payload, 0, seq - back & 0xFFFF, timestamp - age & 0xFFFFFFFF, now)
             stream.recovered += 1
-        self._take_both(stream, plain, newest, kind >> 7, seq, timestamp, now, data if older else None, bounds)
+        self._say(stream, plain, newest, kind >> 7, seq, timestamp, now)
 
-    def _take_both(
-        self,
-        stream: Stream,
-        plain: Stream,
-        payload: bytes,
-        marker: int,
-        seq: int,
-        timestamp: int,
-        now: float,
-        whole: bytes | None = None,
-        bounds: tuple[int, int] = (0, 0),
+    def _say(
+        self, stream: Stream, plain: Stream, payload: bytes, marker: int, seq: int, timestamp: int, now: float
     ) -> None:
-        if whole is None:
-            whole = redundancy.alone(self._opus, payload)
-            bounds = (0, len(whole))
-        self._take(stream, Packet(whole, *bounds, marker, seq, timestamp, now), now)
+        """One packet of sound, in both forms: with what was said before it, and alone."""
+        older = [(timestamp - when & 0xFFFFFFFF, said) for when, said in stream.spoken]
+        whole = redundancy.pack(self._opus, older if stream.deep else older[-1:], payload)
+        stream.spoken.append((timestamp, payload))
+        self._take(stream, Packet(whole, 0, len(whole), marker, seq, timestamp, now), now)
         self._take(plain, Packet(payload, 0, len(payload), marker, seq, timestamp, now), now)
 
     def _twin(self, stream: Stream) -> Stream:

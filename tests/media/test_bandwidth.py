@@ -5,6 +5,7 @@ from conference.media.bandwidth import (
     PICTURES_REST_MAX_S,
     PROBE_AFTER_S,
     PROBE_S,
+    PROBE_SHOWS_AFTER_S,
     Downlink,
     Uplink,
 )
@@ -15,10 +16,10 @@ NEEDED_BPS = 3_000_000
 def congested() -> Downlink:
     """A line whose queue has grown, and whose receiver told 500 kbit/s at time 10."""
     link = Downlink()
-    link.round_trip(0.02)
+    link.round_trip(0.02, 8.0)
     link.estimate(900_000, 800_000, 9.0)
     for _ in range(10):
-        link.round_trip(0.4)
+        link.round_trip(0.4, 9.5)
     link.estimate(500_000, 800_000, 10.0)
     return link
 
@@ -26,13 +27,13 @@ def congested() -> Downlink:
 def calm(link: Downlink) -> None:
     """The queue is empty again."""
     for _ in range(30):
-        link.round_trip(0.02)
+        link.round_trip(0.02, 10.0)
         link.lose(0.0, 100, 0, 0.0)
 
 
 def test_a_falling_estimate_counts_only_with_trouble() -> None:
     link = Downlink()
-    link.round_trip(0.02)
+    link.round_trip(0.02, 0.5)
     link.estimate(900_000, 800_000, 1.0)
     link.estimate(500_000, 800_000, 2.0)
     assert link.budget_bps == DOWNLINK_START_BPS
@@ -42,13 +43,16 @@ def test_a_falling_estimate_counts_only_with_trouble() -> None:
 def test_more_is_allowed_only_after_padding_went_through() -> None:
     link = congested()
     calm(link)
-    link.tick(400_000, NEEDED_BPS, 10.0 + PROBE_AFTER_S - 0.1)
-    assert link.probe_bps == 0, "not at once"
-    link.tick(400_000, NEEDED_BPS, 10.0 + PROBE_AFTER_S)
-    assert link.probe_bps == 400_000 and link.budget_bps == 500_000
-    link.tick(400_000, NEEDED_BPS, 10.0 + PROBE_AFTER_S + PROBE_S)
-    assert (link.probe_bps, link.budget_bps) == (0, 800_000)
-    link.tick(400_000, NEEDED_BPS, 10.0 + PROBE_AFTER_S + PROBE_S + 1.0)
+    link.tick(400_000, NEEDED_BPS, 10.0 + 0.1)
+    begin = 10.0 + PROBE_AFTER_S
+    link.tick(400_000, NEEDED_BPS, begin)
+    assert link.probe_bps == 600_000 and link.budget_bps == 500_000
+    link.padded()
+    link.tick(400_000, NEEDED_BPS, begin + PROBE_S)
+    assert link.budget_bps == 500_000, "not before the receiver has told how it was"
+    link.tick(400_000, NEEDED_BPS, begin + PROBE_S + PROBE_SHOWS_AFTER_S)
+    assert (link.probe_bps, link.budget_bps) == (0, 1_000_000)
+    link.tick(400_000, NEEDED_BPS, begin + PROBE_S + PROBE_SHOWS_AFTER_S)
     assert link.probe_bps > 0, "what went well goes on at once"
 
 
@@ -66,12 +70,26 @@ def test_a_probe_that_meets_trouble_changes_nothing_and_the_next_waits_twice_as_
     begin = 10.0 + PROBE_AFTER_S
     link.tick(400_000, NEEDED_BPS, begin)
     link.lose(100, 200, 400_000, begin + 1.0)
-    assert link.probe_bps == 0 and link.budget_bps <= 500_000
+    assert link.probe_bps == 0 and link.budget_bps == 500_000
+    judged = begin + PROBE_S + PROBE_SHOWS_AFTER_S
+    link.tick(400_000, NEEDED_BPS, judged)
     calm(link)
-    link.tick(400_000, NEEDED_BPS, begin + 1.0 + 2 * PROBE_AFTER_S - 0.1)
-    assert link.probe_bps == 0
-    link.tick(400_000, NEEDED_BPS, begin + 1.0 + 2 * PROBE_AFTER_S)
+    link.tick(400_000, NEEDED_BPS, judged + 2 * PROBE_AFTER_S - 0.1)
+    assert (link.probe_bps, link.budget_bps) == (0, 500_000)
+    link.tick(400_000, NEEDED_BPS, judged + 2 * PROBE_AFTER_S)
     assert link.probe_bps > 0
+
+
+def test_a_line_that_loses_whatever_is_sent_keeps_its_budget() -> None:
+    link = Downlink()
+    link.round_trip(0.02, 0.5)
+    at = 100.0
+    for _ in range(12):
+        at += 1.0
+        link.lose(40, 200, link.budget_bps, at)
+    assert link.budget_bps == DOWNLINK_START_BPS
+    link.lose(150, 200, link.budget_bps, at + 1)
+    assert link.budget_bps < DOWNLINK_START_BPS, "more than that counts again"
 
 
 def test_nothing_is_probed_for_what_nobody_needs() -> None:
@@ -113,3 +131,12 @@ def test_one_packet_lost_of_a_few_is_no_trouble_and_many_of_many_are() -> None:
         link.lose(30, 150, 400_000, 11.0)
     assert 0.15 < link.loss < 0.25
     assert link.budget_bps < 400_000
+
+
+def test_a_way_that_became_longer_is_no_queue_for_ever() -> None:
+    link = congested()
+    for second in range(30):
+        link.round_trip(0.62, 10.0 + second)
+        link.lose(0.0, 100, 400_000, 10.0 + second)
+    link.tick(400_000, NEEDED_BPS, 40.0)
+    assert link.probe_bps > 0

@@ -4,22 +4,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conference.media.ingress import Stream
-from conference.media.redundancy import alone, split
+from conference.media.redundancy import pack, split
+from conference.media.wire import Packet
 from tests.media.fuzz import Bench
 from tests.media.packets import rtp
 
 RED_TYPE, OPUS_TYPE, SSRC = 63, 111, 30
 
 
-def red(older: list[tuple[int, bytes]], newest: bytes, payload_type: int = 111) -> bytes:
+def red(older: list[tuple[int, bytes]], newest: bytes) -> bytes:
     """A RED payload."""
-    heads = b"".join(
-        bytes([0x80 | payload_type]) + (age << 10 | len(payload)).to_bytes(3, "big") for age, payload in older
-    )
-    return heads + bytes([payload_type]) + b"".join(payload for _, payload in older) + newest
+    return pack(OPUS_TYPE, older, newest)
 
 
-blocks = st.lists(st.tuples(st.integers(0, 0x3FFF), st.binary(min_size=1, max_size=200)), max_size=4)
+blocks = st.lists(st.tuples(st.integers(1, 0x3FFF), st.binary(min_size=1, max_size=200)), max_size=4)
 
 
 @given(blocks, st.binary(max_size=200))
@@ -29,7 +27,7 @@ def test_what_was_packed_is_read(older: list[tuple[int, bytes]], newest: bytes) 
 
 
 def test_a_single_block_has_nothing_older() -> None:
-    payload = alone(111, b"opus")
+    payload = red([], b"opus")
     assert split(payload, 0, len(payload)) == ([], b"opus")
 
 
@@ -48,6 +46,10 @@ def say(bench: Bench, seq: int, payload: bytes, kind: int) -> None:
     """One packet of the publisher's microphone."""
     level = bytes([1 << 4, 30])
     bench.take_rtp(rtp(seq, 960 * seq, payload, ssrc=SSRC, kind=kind, extension=level))
+
+
+def said(packet: Packet) -> bytes:
+    return packet.data[packet.offset : packet.end]
 
 
 def microphone(bench: Bench) -> Stream:
@@ -71,7 +73,7 @@ def test_a_lost_packet_comes_again_in_the_next_and_everybody_hears_it_in_a_form_
     assert (able.payload_type, unable.payload_type) == (RED_TYPE, OPUS_TYPE)
     assert stream.recovered == 1 and stream.packets == 4
     again, plain = stream.cached(12), stream.plain.cached(12)
-    assert again is not None and again.data[again.offset : again.end] == alone(OPUS_TYPE, b"twelve")
+    assert again is not None and said(again) == red([(960, b"eleven")], b"twelve")
     assert plain is not None and (plain.data, plain.timestamp) == (b"twelve", 960 * 12)
     assert bench.counters.packets_out >= 6
     # What comes after all is a copy, and what was never sent again stays lost.
@@ -88,7 +90,16 @@ def test_a_microphone_that_changes_to_single_sound_goes_on() -> None:
     say(bench, 11, red([(960, b"ten")], b"eleven"), RED_TYPE)
     say(bench, 12, b"twelve", OPUS_TYPE)
     packet = microphone(bench).cached(12)
-    assert packet is not None and packet.data[packet.offset : packet.end] == alone(OPUS_TYPE, b"twelve")
+    assert packet is not None and said(packet) == red([(960, b"eleven")], b"twelve")
+
+
+def test_where_somebody_s_line_loses_much_every_word_is_said_three_times() -> None:
+    bench = Bench()
+    for number in range(10, 14):
+        say(bench, number, red([], str(number).encode()), RED_TYPE)
+        microphone(bench).deep = True
+    packet = microphone(bench).cached(13)
+    assert packet is not None and said(packet) == red([(1920, b"11"), (960, b"12")], b"13")
 
 
 def test_a_muted_microphone_is_silent_in_both_forms() -> None:

@@ -1,15 +1,25 @@
 """A consultation as people have it, for tests: a running system, its room, real Chromium pages with fake devices, and what each sees."""
 
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
-from tests.browser import OWN_SCHEMES
+from auth.people import create_person
+from auth.permissions import Role
+from auth.principal import SYSTEM
+from foundation.clock import SystemClock
+from foundation.database import Database
+from foundation.settings import Settings
+from tests.browser import ARGUMENTS, OWN_SCHEMES
 from tests.relay import Relay, through
-from tests.serving import ADMIN, Served
+from tests.serving import ADMIN, Served, build_township
 
 VILLAGE_SITES = ("lishuping", "zhongzhai")
 SMALL_CAMERA = """
@@ -29,6 +39,51 @@ def until(what: Callable[[], Any], timeout_s: float = SIGHT_S) -> Any:
             raise AssertionError("did not happen in time")
         time.sleep(0.25)
     return result
+
+
+@contextmanager
+def villages(folder: Path) -> Iterator[Served]:
+    """A running township with a person in each of two villages, in a data folder below `folder`."""
+    system = Served(folder / "home")
+    build_township(system.home)
+    system.create_admin()
+    database = Database(Settings(home=system.home).database)
+    with database.writing() as session:
+        for site in VILLAGE_SITES:
+            create_person(
+                session,
+                SystemClock(),
+                SYSTEM,
+                name=site,
+                password=ADMIN[1],
+                role=Role.VILLAGE,
+                display_name=f"{site} 值守",
+                site_id=site,
+            )
+    database.close()
+    system.start()
+    try:
+        yield system
+    finally:
+        system.stop()
+
+
+@contextmanager
+def browser(running: Playwright) -> Iterator[Browser]:
+    """One Chromium; each participant gets a profile of their own in it."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("chromium is not installed")
+    arguments = [
+        *ARGUMENTS,
+        "--use-fake-device-for-media-stream=fps=10",
+        "--auto-select-desktop-capture-source=Entire screen",
+    ]
+    one = running.chromium.launch(executable_path=path, args=arguments)
+    try:
+        yield one
+    finally:
+        one.close()
 
 
 class Consultation:

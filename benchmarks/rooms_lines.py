@@ -1,0 +1,237 @@
+"""Consultations over bad lines in real Chromium pages: loss, a satellite's delay, a line for the voice alone, a blackout.
+
+Everything is measured by what the browsers decode. The lines are relays that behave the same every time (tests/relay.py).
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page
+
+from benchmarks.figure import tell
+from tests.browser import playwright
+from tests.relay import Relay, relay_to, through
+from tests.rooms.consultation import VILLAGE_SITES, Consultation, browser, until_hears, until_sees, villages
+from tests.serving import ADMIN, Served
+
+LOOK_S = 30.0
+NARROW_S = 60.0
+NARROW_BPS = 64_000
+SATELLITE_DELAY_S = 0.3
+DARK_S = 30.0
+LONG_GAP_S = 0.5
+
+WATCH = """
+window.peers = [];
+const Peer = window.RTCPeerConnection;
+window.RTCPeerConnection = class extends Peer { constructor(...told) { super(...told); window.peers.push(this); } };
+window.figures = async () => {
+  const sums = { audio: {}, video: {} };
+  for (const entry of (await window.peers.at(-1).getStats()).values()) {
+    if (entry.type !== "inbound-rtp") continue;
+    for (const [key, value] of Object.entries(entry)) {
+      if (typeof value === "number") sums[entry.kind][key] = (sums[entry.kind][key] ?? 0) + value;
+    }
+  }
+  return sums;
+};
+window.gaps = [];
+window.watchGaps = () => {
+  const video = document.querySelector('.tile:not(.tile--own)[data-picture="true"] video');
+  window.gaps = [];
+  let before = performance.now();
+  const shown = () => {
+    const now = performance.now();
+    window.gaps.push((now - before) / 1000);
+    before = now;
+    video.requestVideoFrameCallback(shown);
+  };
+  video.requestVideoFrameCallback(shown);
+};
+"""
+
+
+class Pair:
+    """Two pages in one room, each over a line of its own; the village's is the one that suffers unless both are set."""
+
+    def __init__(self, served: Served, browser: Browser, here: Relay, there: Relay) -> None:
+        self.lines = (here, there)
+        consultation = Consultation(served, browser)
+        self.pages: list[Page] = []
+        for name, line in zip((ADMIN[0], VILLAGE_SITES[0]), self.lines, strict=True):
+            context = consultation.context()
+            context.add_init_script(WATCH)
+            context.add_init_script(through(served.media_port, line.port))
+            self.pages.append(consultation.come(name, context))
+        for page in self.pages:
+            until_sees(page, 1)
+            until_hears(page, 1)
+
+    def set(self, **options: float) -> None:
+        """The same for both lines, both ways."""
+        for line in self.lines:
+            for way in (line.up, line.down):
+                for name, value in options.items():
+                    setattr(way, name, value)
+
+
+def figures(page: Page) -> dict[str, dict[str, float]]:
+    """Sums over the receiving streams: audio and video."""
+    told: dict[str, dict[str, float]] = page.evaluate("() => window.figures()")
+    return told
+
+
+def grown(was: dict[str, dict[str, float]], now: dict[str, dict[str, float]], kind: str, what: str) -> float:
+    """By how much a figure grew."""
+    return now[kind].get(what, 0.0) - was[kind].get(what, 0.0)
+
+
+def concealed(was: dict[str, dict[str, float]], now: dict[str, dict[str, float]]) -> float:
+    """Share of speech that was made up, %; silence that stood for silence does not count."""
+    made_up = grown(was, now, "audio", "concealedSamples") - grown(was, now, "audio", "silentConcealedSamples")
+    return 100 * made_up / max(1.0, grown(was, now, "audio", "totalSamplesReceived"))
+
+
+def look(pair: Pair, seconds: float) -> tuple[list[float], list[float], list[float]]:
+    """For each page over `seconds`: gaps between pictures over LONG_GAP_S, speech concealed (%), lost packets that came again (%)."""
+    before = [figures(page) for page in pair.pages]
+    for page in pair.pages:
+        page.evaluate("() => window.watchGaps()")
+    time.sleep(seconds)
+    long, speech, again = [], [], []
+    for page, was in zip(pair.pages, before, strict=True):
+        now = figures(page)
+        gaps: list[float] = page.evaluate("() => window.gaps")
+        long.append(float(sum(gap > LONG_GAP_S for gap in gaps[1:])))
+        speech.append(concealed(was, now))
+        came, lost = (grown(was, now, "video", what) for what in ("retransmittedPacketsReceived", "packetsLost"))
+        again.append(100 * came / max(1.0, came + max(0.0, lost)))
+    print(long, speech, again, file=sys.stderr)
+    return long, speech, again
+
+
+def loss(pair: Pair, share: float) -> None:
+    """Both lines lose, both ways."""
+    pair.set(loss=share)
+    time.sleep(5)
+    long, speech, _ = look(pair, LOOK_S)
+    pair.set(loss=0.0)
+    percent = round(share * 100)
+    if percent == 5:
+        say(f"{percent} % loss both ways: gaps between pictures over {LONG_GAP_S} s", "", max(long), "0", 0)
+    most = 1.0 if percent == 5 else 8.0
+    say(f"{percent} % loss both ways: speech concealed", "%", max(speech), f"<= {most:g}", most)
+
+
+def satellite(pair: Pair) -> None:
+    """A round trip of 600 ms for each page, with 5 % loss."""
+    pair.set(delay_s=SATELLITE_DELAY_S, loss=0.05)
+    time.sleep(8)
+    _, _, again = look(pair, LOOK_S)
+    pair.set(delay_s=0.0, loss=0.0)
+    tell_line(
+        "600 ms round trip with 5 % loss: lost packets of pictures that came again",
+        "%",
+        min(again),
+        ">= 95",
+        lambda mine: mine >= 95,
+    )
+
+
+def narrow(pair: Pair, seconds: float) -> None:
+    """The village's line carries 64 kbit/s both ways; then all of it again."""
+    line = pair.lines[1]
+    line.up.rate_bps = line.down.rate_bps = NARROW_BPS
+    time.sleep(10)
+    silent, end = 0, time.monotonic() + seconds
+    before = [figures(page) for page in pair.pages]
+    was = before
+    while time.monotonic() < end:
+        time.sleep(2)
+        now = [figures(page) for page in pair.pages]
+        silent += sum(grown(a, b, "audio", "packetsReceived") <= 0 for a, b in zip(was, now, strict=True))
+        was = now
+    speech = [concealed(a, b) for a, b in zip(before, was, strict=True)]
+    print(speech, pair.pages[1].locator("#line").inner_text(), line.up.dropped, line.down.dropped, file=sys.stderr)
+    say(f"64 kbit/s both ways: spans of 2 s without speech, of {seconds:g} s", "", silent, "0", 0)
+    say("64 kbit/s both ways: speech concealed", "%", max(speech), "<= 20 (told, no bar)", 20)
+    line.up.rate_bps = line.down.rate_bps = 0
+    begin = time.monotonic()
+    moving = [figures(page)["video"].get("framesDecoded", 0.0) for page in pair.pages]
+    back = [0.0, 0.0]
+    while 0.0 in back and time.monotonic() - begin < 60:
+        time.sleep(1)
+        for number, page in enumerate(pair.pages):
+            frames = figures(page)["video"].get("framesDecoded", 0.0)
+            if frames - moving[number] >= 5 and not back[number]:
+                back[number] = time.monotonic() - begin
+            moving[number] = frames
+    say("after 64 kbit/s: pictures move again", "s", max(back) if 0.0 not in back else 60.0, "<= 15", 15)
+
+
+def blackout(pair: Pair) -> None:
+    """Nothing goes through for half a minute."""
+    for line in pair.lines:
+        line.go_dark()
+    time.sleep(DARK_S)
+    before = [figures(page) for page in pair.pages]
+    for line in pair.lines:
+        line.come_back()
+    begin = time.monotonic()
+    back: dict[int, float] = {}
+    while len(back) < len(pair.pages) and time.monotonic() - begin < 30:
+        for number, page in enumerate(pair.pages):
+            now = figures(page)
+            fresh = now["video"].get("framesDecoded", 0) != before[number]["video"].get("framesDecoded", 0)
+            if number not in back and fresh and now["video"].get("framesDecoded", 0) > 0:
+                back[number] = time.monotonic() - begin
+        time.sleep(0.1)
+    say("blackout of 30 s: pictures back", "s", max(back.values()) if len(back) == 2 else 30.0, "<= 3", 3)
+
+
+def say(figure: str, unit: str, value: float, goal: str, most: float) -> None:
+    """A figure that may be at most `most`."""
+    tell_line(figure, unit, value, goal, lambda mine: mine <= most)
+
+
+def tell_line(figure: str, unit: str, value: float, goal: str, met: Callable[[float], bool]) -> None:
+    """One line."""
+    tell(f"rooms, {figure}", unit, [value], [], peer_name="", goal=goal, met=lambda mine, _: met(mine))
+
+
+def main() -> None:
+    """Command line: all of them, or those named."""
+    cases: dict[str, Callable[[Pair], Any]] = {
+        "loss5": lambda pair: loss(pair, 0.05),
+        "loss20": lambda pair: loss(pair, 0.20),
+        "satellite": satellite,
+        "narrow": lambda pair: narrow(pair, arguments.narrow_s),
+        "blackout": blackout,
+    }
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cases", nargs="*", default=list(cases))
+    parser.add_argument(
+        "--narrow-s", type=float, default=NARROW_S, help="seconds at 64 kbit/s (600 for the whole figure)"
+    )
+    arguments = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="fenghuo-bench-") as folder,
+        villages(Path(folder)) as served,
+        playwright() as running,
+    ):
+        for name in arguments.cases:
+            with (
+                browser(running) as chromium,
+                relay_to(served.media_port) as here,
+                relay_to(served.media_port) as there,
+            ):
+                cases[name](Pair(served, chromium, here, there))
+
+
+if __name__ == "__main__":
+    main()
