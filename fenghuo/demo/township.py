@@ -176,7 +176,7 @@ def build_stations(session: Session, clock: Clock) -> None:
             site,
             "weather",
             f"{zh}气象站",
-            f"{en} weather station",
+            f"{en} weather",
             _sensor(
                 f"{site}-temperature",
                 "temperature",
@@ -201,7 +201,7 @@ def build_stations(session: Session, clock: Clock) -> None:
             site,
             "soil",
             f"{zh}墒情站",
-            f"{en} soil station",
+            f"{en} soil",
             _sensor(
                 f"{site}-soil", "moisture", "土壤含水率", "Soil moisture", "%", 5, 1, (0, 70), (8, 38), (), SYNTHETIC
             ),

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { amountState, linkState, readingState, shiftState, span } from "../../dashboard/assets/js/staleness.js";
 import { Model } from "../../dashboard/assets/js/model.js";
 import { pageOf } from "../../dashboard/assets/js/wall/paging.js";
-import { fit, placeLabel } from "../../dashboard/assets/js/wall/projection.js";
+import { fit, overlap, placeLabels } from "../../dashboard/assets/js/wall/projection.js";
 import { judge, nextMark, trend } from "../../dashboard/assets/js/wall/risk.js";
 import { Rotation } from "../../dashboard/assets/js/wall/rotation.js";
 import { textSize } from "../../dashboard/assets/js/wall/screen.js";
@@ -139,18 +139,45 @@ test("the type size is that of dataviz.screen", () => {
   assert.equal(textSize({ target: 0.025, least: 0.02 }, 1920, 1080).density, "compact");
 });
 
-test("the map keeps its points inside and its labels apart", () => {
+test("the map keeps its points inside", () => {
   const project = fit([[98, 24], [99, 25]], 400, 300, 20);
   for (const [lon, lat] of /** @type {[number, number][]} */ ([[98, 24], [99, 25]])) {
     const [x, y] = project(lon, lat);
     assert.ok(x >= 19 && x <= 381 && y >= 19 && y <= 281);
   }
-  const bounds = { width: 200, height: 100 };
-  const first = placeLabel([], 100, 50, 60, 20, 5, bounds);
-  assert.ok(first !== null);
-  const second = placeLabel([first], 100, 50, 60, 20, 5, bounds);
-  assert.ok(second !== null && (second.x + 60 <= first.x || second.y + 20 <= first.y || second.y >= first.y + 20));
-  assert.equal(placeLabel([{ x: 0, y: 0, w: 200, h: 100 }], 100, 50, 60, 20, 5, bounds), null);
+});
+
+/** @param {number} x @param {number} y @param {string[]} texts */
+const label = (x, y, ...texts) => ({ x, y, gap: 8, size: 10, texts });
+/** @param {number} x @param {number} y */
+const dot = (x, y) => ({ x: x - 4, y: y - 4, w: 8, h: 8 });
+
+test("labels lie neither on each other nor on symbols, and the least important is hidden", () => {
+  const bounds = { width: 120, height: 60 };
+  const labels = [label(60, 30, "洪"), label(30, 30, "碧寨"), label(90, 30, "摆达"), label(60, 10, "天宁"), label(60, 50, "中寨社区居民委员会办公室")];
+  const symbols = labels.map(({ x, y }) => dot(x, y));
+  const spots = placeLabels(labels, symbols, bounds, 1);
+  const boxes = spots.flatMap((spot) => (spot === null ? [] : [spot.box]));
+  boxes.forEach((box, index) => {
+    assert.ok(![...symbols, ...boxes.slice(index + 1)].some((other) => overlap(box, other)));
+    assert.ok(box.x >= 0 && box.y >= 0 && box.x + box.w <= bounds.width && box.y + box.h <= bounds.height);
+  });
+  assert.equal(spots[4], null);
+});
+
+test("an incident's label stands where the villages keep theirs", () => {
+  // To the right of the incident is the only place for the village's name.
+  const symbols = [dot(20, 30), dot(70, 30)];
+  const spots = placeLabels([label(20, 30, "塌方塌方"), label(70, 30, "碧寨")], symbols, { width: 80, height: 60 }, 1);
+  assert.ok(spots[0] && spots[1] && !overlap(spots[0].box, spots[1].box));
+});
+
+test("an incident is named more briefly, or on symbols, before it is not named at all", () => {
+  const brief = placeLabels([label(30, 8, "山洪冲毁便桥", "山洪…")], [dot(30, 8)], { width: 74, height: 16 }, 1);
+  assert.equal(brief[0]?.text, "山洪…");
+  const crowded = placeLabels([label(30, 8, "山洪")], [{ x: 0, y: 0, w: 74, h: 16 }], { width: 74, height: 16 }, 1);
+  assert.ok(crowded[0]);
+  assert.equal(placeLabels([label(30, 8, "山洪")], [{ x: 0, y: 0, w: 74, h: 16 }], { width: 74, height: 16 }, 0)[0], null);
 });
 
 test("a snapshot tells which grave incidents are new to the page", () => {

@@ -20,7 +20,7 @@
  * @typedef {{state: string, since?: number, reason?: string}} Part
  * @typedef {{mode: "peace" | "exercise" | "war", exercise: string | null, township: Words, database: string, worker: Part, media: Part, ingest: Part,
  *   county?: Part}} System
- * @typedef {{id: number, at: number, kind: string, topic: string, subject: string, site: string | null, actor: string, summary: Words, state: any}} JournalEvent
+ * @typedef {{id: number, at: number, kind: string, topic: string, subject: string, site: string | null, actor: string, summary: Words, detail?: any, state: any}} JournalEvent
  * @typedef {{sites: Record<string, Site>, readings: Record<string, Sensor>, incidents: Record<string, Incident>, resources: Record<string, Resource>,
  *   duty: Duty, rooms: Record<string, Room>, journal: JournalEvent[], system: System | null}} Topics
  * @typedef {keyof Topics} TopicName

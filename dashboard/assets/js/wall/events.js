@@ -47,9 +47,12 @@ export class EventsPanel {
       const { words, model, now } = moment;
       const incident = event.topic === "incidents" ? model.topics.incidents[event.subject] : undefined;
       showLevel(level, words, incident?.status === "open" ? incident.level : 0);
-      write(title, words.name(event.summary));
       const site = words.name(model.site(event.site)?.name);
-      write(where, [incident?.place || site, event.actor].filter(Boolean).join(" · "));
+      // An incident's title needs the whole line; what became of it stands below.
+      const told = words.has(`event.${event.kind}`) && typeof event.detail?.title === "string";
+      write(title, told ? event.detail.title : words.name(event.summary));
+      const done = told ? words.t(`event.${event.kind}`, { number: event.detail.number, from: words.roman(event.detail.from), level: words.roman(event.detail.level) }) : "";
+      write(where, [done, incident?.place || site, told ? "" : event.actor].filter(Boolean).join(" · "));
       write(age, now === null ? "" : words.span(now - event.at));
       put(node, "data-new", now !== null && now - event.at < 60_000);
     };

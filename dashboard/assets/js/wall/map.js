@@ -1,7 +1,7 @@
 /** The map: ground, villages, sensors by what they mean, teams and incidents, as one SVG. */
 
 import { h, put, s } from "../dom.js";
-import { fit, overlap, placeLabel, textWidth } from "./projection.js";
+import { fit, overlap, placeLabels, textWidth } from "./projection.js";
 import { Panel } from "./tile.js";
 
 /**
@@ -13,12 +13,12 @@ import { Panel } from "./tile.js";
  */
 
 const RETRY_MS = 10_000;
-/** Labels are cut beyond this, in units of their size. */
-const LABEL_WIDTH = 12;
+/** Labels are cut beyond the first of these, in units of their size; an incident's to the next where there is no room. */
+const LABEL_WIDTHS = [12, 8, 5];
 /** Kinds of ground that have a style of their own; any other is drawn as a plain line. */
 const GROUND = new Set(["township", "boundary", "village", "river", "reservoir", "road", "hazard"]);
 /** Symbols drawn last lie on top. */
-const RANK = { site: 0, sensor: 1, team: 2, shelter: 2, incident: 4 };
+const RANK = { site: 0, village: 0.5, sensor: 1, team: 2, shelter: 2, incident: 4 };
 
 export class MapPanel {
   /** @type {Feature[]} */
@@ -88,7 +88,7 @@ export class MapPanel {
     const markers = [];
     for (const site of Object.values(model.topics.sites)) {
       if (site.lat === null || site.lon === null || site.kind === "county") continue;
-      markers.push({ key: `site:${site.id}`, lon: site.lon, lat: site.lat, text: words.name(site.name), kind: "site", level: 0, rank: RANK.site });
+      markers.push({ key: `site:${site.id}`, lon: site.lon, lat: site.lat, text: words.name(site.name), kind: "site", level: 0, rank: site.kind === "village" ? RANK.village : RANK.site });
     }
     /** @type {Map<string, Sensed>} */
     const stations = new Map();
@@ -135,12 +135,9 @@ export class MapPanel {
     }
     const project = this.#project;
     const unit = text * 0.42;
-    const bounds = { width, height };
     /** @typedef {import("./projection.js").Box} Box */
     /** @type {Box[]} */
-    const symbols = [];
-    /** What no label may lie on: other labels and incidents. @type {Box[]} */
-    const firm = [];
+    const incidents = [];
     const worstFirst = [...markers].sort((a, b) => (a.level || 9) - (b.level || 9));
     const placed = worstFirst.map((marker) => {
       let [x, y] = project(marker.lon, marker.lat);
@@ -148,10 +145,10 @@ export class MapPanel {
       const box = () => ({ x: x - size, y: y - size, w: 2 * size, h: 2 * size });
       // Two incidents at one place stand side by side.
       if (marker.kind === "incident") {
-        while (firm.some((other) => overlap(box(), other)) && x + 3 * size < width) x += size;
-        firm.push(box());
-      } else symbols.push(box());
-      return { ...marker, x, y, size };
+        while (incidents.some((other) => overlap(box(), other)) && x + 3 * size < width) x += size;
+        incidents.push(box());
+      }
+      return { ...marker, x, y, size, box: box() };
     });
     const nodes = [...placed].sort((a, b) => a.rank - b.rank || (b.level || 9) - (a.level || 9)).map((marker) => {
       const symbol = s("g", { class: `marker marker-${marker.kind}`, transform: `translate(${marker.x.toFixed(1)} ${marker.y.toFixed(1)}) scale(${(unit / 10).toFixed(3)})`,
@@ -159,18 +156,19 @@ export class MapPanel {
       if (marker.roman) symbol.append(s("text", { class: "marker-roman", x: 0, y: 9, "text-anchor": "middle", "font-size": 26 }, marker.roman));
       return symbol;
     });
-    const labels = placed
-      .filter((marker) => marker.text !== "")
-      .sort((a, b) => (a.level || 9) - (b.level || 9) || b.rank - a.rank)
-      .flatMap((marker) => {
-        const shown = shorten(marker.text);
-        const label = /** @type {const} */ ([marker.x, marker.y, textWidth(shown) * text, text * 1.15, marker.size + text * 0.15, bounds]);
-        // An incident's name matters more than the symbols around it.
-        const spot = placeLabel([...firm, ...symbols], ...label) ?? (marker.kind === "incident" ? placeLabel(firm, ...label) : null);
-        if (spot === null) return [];
-        firm.push(spot);
-        return [s("text", { class: `map-label label-${marker.kind}`, "data-level": marker.level || null, x: spot.x.toFixed(1), y: (spot.y + text * 0.92).toFixed(1), "font-size": text.toFixed(1) }, shown)];
-      });
+    // Incidents first, the worst before the others; then what is abnormal, villages, and the other sites.
+    const named = placed.filter((marker) => marker.text !== "").sort((a, b) => Number(b.kind === "incident") - Number(a.kind === "incident") || (a.level || 9) - (b.level || 9) || b.rank - a.rank);
+    const wanted = named.map(({ x, y, size, kind, box, text: name }) => {
+      // A village under an incident has its name beside the incident's symbol.
+      const around = incidents.some((other) => overlap(box, other)) ? unit * 1.9 : size;
+      return { x, y, gap: around + text * 0.15, size: text, texts: kind === "incident" ? LABEL_WIDTHS.map((most) => shorten(name, most)) : [shorten(name, LABEL_WIDTHS[0] ?? 12)] };
+    });
+    const spots = placeLabels(wanted, placed.map(({ box }) => box), { width, height }, named.filter(({ kind }) => kind === "incident").length);
+    const labels = spots.flatMap((spot, index) => {
+      const marker = named[index];
+      if (spot === null || marker === undefined) return [];
+      return [s("text", { class: `map-label label-${marker.kind}`, "data-level": marker.level || null, x: spot.box.x.toFixed(1), y: (spot.box.y + text * 0.92).toFixed(1), "font-size": text.toFixed(1) }, spot.text)];
+    });
     this.labelLayer.replaceChildren(...nodes, ...labels);
   }
 
@@ -214,12 +212,12 @@ function shapeOf(kind, lost) {
   return group;
 }
 
-/** @param {string} text at most about twelve Chinese characters wide */
-function shorten(text) {
+/** @param {string} text @param {number} most width, in Chinese characters */
+function shorten(text, most) {
   let width = 0;
   for (let index = 0; index < text.length; index += 1) {
     width += textWidth(text.charAt(index));
-    if (width > LABEL_WIDTH) return `${text.slice(0, index)}…`;
+    if (width > most) return `${text.slice(0, index)}…`;
   }
   return text;
 }

@@ -30,29 +30,75 @@ export function fit(points, width, height, margin) {
 }
 
 /**
- * A place for a label beside its point that lies on nothing yet, or null.
- *
- * @param {Box[]} taken
- * @param {number} x
- * @param {number} y
- * @param {number} w
- * @param {number} h
- * @param {number} gap distance from the point
- * @param {{width: number, height: number}} bounds
- * @returns {Box | null}
+ * @typedef {{x: number, y: number, gap: number, size: number, texts: string[]}} Label a point, its symbol's half size with a little air, the size of
+ *   the text, and the text in ever shorter forms
+ * @typedef {{text: string, box: Box}} Spot
  */
-export function placeLabel(taken, x, y, w, h, gap, bounds) {
-  const tries = [
-    [x + gap, y - h / 2], [x - gap - w, y - h / 2], [x - w / 2, y + gap], [x - w / 2, y - gap - h],
-    [x + gap * 0.7, y + gap * 0.7], [x + gap * 0.7, y - gap * 0.7 - h], [x - gap * 0.7 - w, y + gap * 0.7], [x - gap * 0.7 - w, y - gap * 0.7 - h],
-  ];
-  for (const [left = 0, top = 0] of tries) {
-    const box = { x: left, y: top, w, h };
-    if (left < 0 || top < 0 || left + w > bounds.width || top + h > bounds.height) continue;
-    if (taken.some((other) => overlap(box, other))) continue;
-    return box;
+
+/** How far from its point a label may stand, as a share of its gap. */
+const RINGS = [1, 1.6];
+
+/**
+ * Where each label goes so that none lies on another or on a symbol; null hides it. The labels come most important first: each takes the place that
+ * leaves the most of the others theirs, a longer text and a nearer place where that makes no difference.
+ *
+ * @param {Label[]} labels
+ * @param {Box[]} symbols
+ * @param {{width: number, height: number}} bounds
+ * @param {number} firm so many of the first labels are shown shorter rather than hidden, and rather on symbols than not at all
+ * @returns {(Spot | null)[]}
+ */
+export function placeLabels(labels, symbols, bounds, firm) {
+  const taken = [...symbols];
+  return labels.map((label, index) => {
+    const spots = spotsOf(label, bounds);
+    const free = spots.filter(({ box }) => isFree(box, taken));
+    const rest = labels.slice(Math.max(index + 1, firm));
+    let best = index < firm ? leastHarm(free, rest, taken, bounds) : (free[0] ?? null);
+    if (best === null && index < firm) best = spots.find(({ box }) => isFree(box, taken.slice(symbols.length))) ?? null;
+    if (best !== null) taken.push(best.box);
+    return best;
+  });
+}
+
+/**
+ * The one of `spots` after which the most of `rest` still find a place.
+ *
+ * @param {Spot[]} spots
+ * @param {Label[]} rest
+ * @param {Box[]} taken
+ * @param {{width: number, height: number}} bounds
+ * @returns {Spot | null}
+ */
+function leastHarm(spots, rest, taken, bounds) {
+  const open = rest.map((label) => spotsOf(label, bounds).map(({ box }) => box).filter((box) => isFree(box, taken)));
+  let best = null;
+  let most = -1;
+  for (const spot of spots) {
+    const kept = open.filter((boxes) => boxes.some((box) => !overlap(box, spot.box))).length;
+    if (kept > most) [best, most] = [spot, kept];
   }
-  return null;
+  return best;
+}
+
+/** @param {Label} label @param {{width: number, height: number}} bounds @returns {Spot[]} inside the bounds, the best first */
+function spotsOf({ x, y, gap, size, texts }, bounds) {
+  const h = size * 1.15;
+  return texts.flatMap((text) => RINGS.flatMap((ring) => {
+    const w = textWidth(text) * size;
+    const far = gap * ring;
+    const near = far * 0.7;
+    const places = [
+      [x + far, y - h / 2], [x - far - w, y - h / 2], [x - w / 2, y - far - h], [x - w / 2, y + far],
+      [x + near, y + near], [x + near, y - near - h], [x - near - w, y + near], [x - near - w, y - near - h],
+    ];
+    return places.map(([left = 0, top = 0]) => ({ text, box: { x: left, y: top, w, h } }));
+  })).filter(({ box }) => box.x >= 0 && box.y >= 0 && box.x + box.w <= bounds.width && box.y + box.h <= bounds.height);
+}
+
+/** @param {Box} box @param {Box[]} taken */
+function isFree(box, taken) {
+  return !taken.some((other) => overlap(box, other));
 }
 
 /** @param {Box} a @param {Box} b */

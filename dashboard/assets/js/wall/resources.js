@@ -58,7 +58,7 @@ export class ResourcesPanel {
     const oldest = all.length === 0 ? null : Math.min(...all.map((resource) => resource.changed_at));
     const state = oldest === null ? link : amountState(link, now, oldest, this.options.confirmH);
     this.panel.show(words, { value: short, at: oldest ?? heardAt, state, now });
-    if (oldest !== null) this.panel.mark.say(state, confirmed(words, link, now, oldest, state, "all"));
+    if (oldest !== null) this.panel.mark.say(state, confirmed(words, link, now, oldest, state, this.options.long ? "all" : "one"));
     this.panel.sayEmpty(all.length === 0 ? words.t("resources.empty") : null);
     this.list.show(shortFirst(all).map((resource) => [resource.id, resource]), moment.clock, short);
     const pages = this.list.pages > 1 ? words.t("page", { page: this.list.page, pages: this.list.pages }) : "";
@@ -94,7 +94,9 @@ export class ResourcesPanel {
       write(have, words.number(resource.have, 0));
       write(of, resource.need > 0 ? `/${words.number(resource.need, 0)} ${unit(words, resource.unit)}` : unit(words, resource.unit));
       write(missing, level === 0 ? "" : words.t("resources.missing", { n: words.number(resource.need - resource.have, 0) }));
-      write(detail, [words.name(model.site(resource.site)?.name), resource.contact ?? ""].filter(Boolean).join(" · "));
+      const site = model.site(resource.site);
+      // Whom to call comes first; what is the township's own need not say so.
+      write(detail, [resource.contact ?? "", site?.kind === "township" ? "" : words.name(site?.name)].filter(Boolean).join(" · "));
     };
     return { node, show };
   }
