@@ -29,8 +29,10 @@ from operations.incidents import (
     IncidentClass,
     Level,
     Status,
+    Toll,
     change_level,
     close_incident,
+    count_toll,
     find_incident,
     incident_state,
     list_incidents,
@@ -73,6 +75,17 @@ class NewIncident(Body):
     ] = None
     lat: float | None = Field(None, ge=-90, le=90)
     lon: float | None = Field(None, ge=-180, le=180)
+    deaths: StrictInt | None = None
+    injuries: Annotated[StrictInt | None, Field(description="serious injuries")] = None
+    loss: Annotated[float | None, Field(description="direct loss in yuan")] = None
+
+
+class NewToll(Body):
+    """What is known of deaths, serious injuries and direct loss (yuan); null: not known."""
+
+    deaths: StrictInt | None = None
+    injuries: StrictInt | None = None
+    loss: float | None = None
 
 
 class IncidentChange(Body):
@@ -80,6 +93,7 @@ class IncidentChange(Body):
 
     level: Annotated[StrictInt, Field(ge=1, le=4)] | None = None
     status: Literal["closed"] | None = None
+    toll: Annotated[NewToll | None, Field(description="replaces what was known before")] = None
     version: int | None = None
 
 
@@ -150,7 +164,7 @@ class Api:
                 "PATCH",
                 "/incidents/<incident_id>",
                 "incident.change",
-                "Change level or close",
+                "Change level or toll, or close",
                 self._change_incident,
                 IncidentChange,
             ),
@@ -234,6 +248,7 @@ class Api:
                 lat=body.lat,
                 lon=body.lon,
                 happened_at=None if at is None else from_epoch_ms(at),
+                toll=Toll(body.deaths, body.injuries, body.loss),
                 id=body.id,
             )
             return incident_state(incident)
@@ -251,6 +266,10 @@ class Api:
             version = body.version
             if body.level is not None:
                 incident = change_level(session, self._clock, principal, incident_id, Level(body.level), version)
+                version = None
+            if body.toll is not None:
+                toll = Toll(body.toll.deaths, body.toll.injuries, body.toll.loss)
+                incident = count_toll(session, self._clock, principal, incident_id, toll, version)
                 version = None
             if body.status is not None:
                 incident = close_incident(session, self._clock, principal, incident_id, version)

@@ -1,5 +1,6 @@
 """Incidents (突发事件): what happened, of which class and level, where, and how its picture changed."""
 
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any
@@ -39,6 +40,10 @@ class Level(IntEnum):
     IV = 4
 
 
+PERSONS_MAX = 1_000_000
+LOSS_MAX = 1e15
+
+
 class Status(StrEnum):
     """Whether anything is still to be done."""
 
@@ -46,8 +51,35 @@ class Status(StrEnum):
     CLOSED = "closed"
 
 
+@dataclass(frozen=True)
+class Toll:
+    """Deaths and serious injuries in persons, direct loss in yuan (伤亡损失); None: not known, which is not zero."""
+
+    deaths: int | None = None
+    injuries: int | None = None
+    loss: float | None = None
+
+    def checked(self) -> "Toll":
+        """This toll; UserError("bad_amount") for a negative or unreal figure."""
+        for field, figure, most in (
+            ("deaths", self.deaths, PERSONS_MAX),
+            ("injuries", self.injuries, PERSONS_MAX),
+            ("loss", self.loss, LOSS_MAX),
+        ):
+            # Written so that NaN is refused too.
+            if figure is not None and not 0 <= figure <= most:
+                raise UserError("bad_amount", field=field)
+        return self
+
+
+NO_TOLL = Toll()
+
+
 class Incident(Operational, Base):
-    """One incident. `number` counts within the year (2026-017); `happened_at` is the event's time, `opened_at` the time of intake."""
+    """One incident. `number` counts within the year (2026-017); `happened_at` is the event's time, `opened_at` the time of intake.
+
+    Deaths, injuries and loss are its `Toll`, as far as it is known.
+    """
 
     __tablename__ = "incidents"
 
@@ -60,6 +92,9 @@ class Incident(Operational, Base):
     place: Mapped[str] = mapped_column(String(PLACE_LENGTH))
     lat: Mapped[float | None] = mapped_column(Float)
     lon: Mapped[float | None] = mapped_column(Float)
+    deaths: Mapped[int | None] = mapped_column(Integer)
+    injuries: Mapped[int | None] = mapped_column(Integer)
+    loss: Mapped[float | None] = mapped_column(Float)
     happened_at: Mapped[datetime] = mapped_column(UtcDateTime)
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
     opened_by: Mapped[str] = mapped_column(String(80))
@@ -79,11 +114,13 @@ def open_incident(
     lat: float | None = None,
     lon: float | None = None,
     happened_at: datetime | None = None,
+    toll: Toll = NO_TOLL,
     id: str | None = None,
 ) -> Incident:
     """Record an incident. With an `id` that is already known the known one is returned: sending twice is once.
 
-    Errors: Forbidden; UserError("title_empty"), ("text_long"), ("text_unprintable"), ("bad_id"), ("site_unknown"), ("at_in_the_future").
+    Errors: Forbidden; UserError("title_empty"), ("text_long"), ("text_unprintable"), ("bad_id"), ("site_unknown"), ("at_in_the_future"),
+    ("bad_amount").
     """
     if site_id is None and not principal.may("incident.create", site=None):
         # Who may report for one site only means that one.
@@ -106,6 +143,7 @@ def open_incident(
     site = session.get(Site, site_id) if site_id else None
     if site_id and site is None:
         raise UserError("site_unknown", field="site", site=site_id)
+    toll.checked()
     now = clock.now()
     if happened_at is not None and happened_at > now + FUTURE_TOLERANCE:
         raise UserError("at_in_the_future", field="at")
@@ -120,6 +158,9 @@ def open_incident(
         place=place.strip(),
         lat=lat if lat is not None else (site.lat if site else None),
         lon=lon if lon is not None else (site.lon if site else None),
+        deaths=toll.deaths,
+        injuries=toll.injuries,
+        loss=toll.loss,
         happened_at=min(happened_at or now, now),
         opened_at=now,
         opened_by=principal.name,
@@ -151,6 +192,26 @@ def change_level(
     return incident
 
 
+def count_toll(
+    session: Session,
+    clock: Clock,
+    principal: Principal,
+    incident_id: str,
+    toll: Toll,
+    seen_version: int | None = None,
+) -> Incident:
+    """Write down what is known now of deaths, injuries and loss. Conflict("changed_meanwhile"), UserError("bad_amount")."""
+    incident = _changeable(session, principal, incident_id, seen_version)
+    toll.checked()
+    before = Toll(incident.deaths, incident.injuries, incident.loss)
+    if before == toll:
+        return incident
+    incident.deaths, incident.injuries, incident.loss = toll.deaths, toll.injuries, toll.loss
+    incident.version += 1
+    _tell(session, clock, principal, incident, "incident.counted", {"before": asdict(before), "toll": asdict(toll)})
+    return incident
+
+
 def close_incident(
     session: Session, clock: Clock, principal: Principal, incident_id: str, seen_version: int | None = None
 ) -> Incident:
@@ -177,6 +238,9 @@ def incident_state(incident: Incident) -> dict[str, Any]:
         "place": incident.place,
         "lat": incident.lat,
         "lon": incident.lon,
+        "deaths": incident.deaths,
+        "injuries": incident.injuries,
+        "loss": incident.loss,
         "at": epoch_ms(incident.happened_at),
         "opened_at": epoch_ms(incident.opened_at),
         "by": incident.opened_by,

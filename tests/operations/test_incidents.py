@@ -16,9 +16,12 @@ from operations.incidents import (
     Incident,
     IncidentClass,
     Level,
+    Toll,
     change_level,
     close_incident,
+    count_toll,
     find_incident,
+    incident_state,
     list_incidents,
     open_incident,
 )
@@ -178,3 +181,28 @@ def test_the_roster_knows_who_is_on_duty_now_and_next(township: Database, clock:
         add_shift(
             session, clock, SYSTEM, starts=now, ends=now + timedelta(hours=1), leader=("a", ""), officer=("b", "")
         )
+
+
+def test_what_is_known_of_casualties_stays_with_the_incident_and_is_corrected(
+    database: Database, clock: ManualClock
+) -> None:
+    with database.writing() as session:
+        incident = open_incident(
+            session,
+            clock,
+            SYSTEM,
+            title="翻车",
+            incident_class=IncidentClass.ACCIDENT,
+            level=Level.IV,
+            toll=Toll(injuries=2),
+        )
+        assert incident_state(incident) | {"deaths": None, "injuries": 2, "loss": None} == incident_state(incident)
+        count_toll(session, clock, SYSTEM, incident.id, Toll(1, 2, 80_000.0), incident.version)
+        with pytest.raises(Conflict):
+            count_toll(session, clock, SYSTEM, incident.id, Toll(3), 1)
+        for wrong in (Toll(deaths=-1), Toll(loss=float("nan")), Toll(injuries=10**9)):
+            with pytest.raises(UserError):
+                count_toll(session, clock, SYSTEM, incident.id, wrong)
+    with database.reading() as session:
+        newest = journal.newest(session, 1)[0]
+    assert (newest.kind, newest.detail["before"]["injuries"], newest.state["deaths"]) == ("incident.counted", 2, 1)

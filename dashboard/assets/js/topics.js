@@ -9,7 +9,8 @@
  * @typedef {{id: string, station: Station, quantity: string, name: Words, unit: string, decimals: number, normal: [number | null, number | null] | null,
  *   marks: Mark[], period_s: number, source: Words, at: number | null, value: number | null, quality: number | null, recent: Point[]}} Sensor
  * @typedef {{id: string, number: string, title: string, class: string, level: number, status: "open" | "closed", site: string | null, place: string,
- *   lat: number | null, lon: number | null, at: number, opened_at: number, by: string}} Incident
+ *   lat: number | null, lon: number | null, deaths: number | null, injuries: number | null,
+ *   loss: number | null, at: number, opened_at: number, by: string}} Incident
  * @typedef {{id: string, type: "stock" | "team" | "shelter", name: Words, site: string, have: number, need: number, unit: string, lat?: number | null,
  *   lon?: number | null, contact?: string, changed_at: number, version: number}} Resource
  * @typedef {{name: string, phone: string}} Officer

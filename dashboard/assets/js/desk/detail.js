@@ -4,6 +4,7 @@ import { h } from "../dom.js";
 import { call } from "./api.js";
 import { ask } from "./dialog.js";
 import { whereOf } from "./incidents.js";
+import { tollRow } from "./toll.js";
 
 /** @typedef {import("./incidents.js").Incident} Incident */
 /** @typedef {import("../topics.js").JournalEvent} JournalEvent */
@@ -74,7 +75,7 @@ export class Detail {
     }
     const focused = document.activeElement?.closest("[data-action]")?.getAttribute("data-action");
     const inside = this.box.contains(document.activeElement);
-    this.box.replaceChildren(this.#head(incident), this.#levels(incident), this.#events());
+    this.box.replaceChildren(this.#head(incident), this.#levels(incident), this.#toll(incident), this.#events());
     if (inside && focused) /** @type {HTMLElement | null} */ (this.box.querySelector(`[data-action="${focused}"]`))?.focus();
   }
 
@@ -126,6 +127,12 @@ export class Detail {
     return row;
   }
 
+  /** @param {Incident} incident */
+  #toll(incident) {
+    const may = incident.status === "open" && this.desk.may("incident.change", incident.site);
+    return tollRow(this.desk.words, incident, may ? (toll) => void this.#change(incident, { toll }) : null);
+  }
+
   /** What may be done beside the level. @param {Incident} incident */
   #others(incident) {
     const { words } = this.desk;
@@ -166,7 +173,7 @@ export class Detail {
    * Send a change with the version that was on the screen; on a conflict show both and let the officer decide.
    *
    * @param {Incident} incident
-   * @param {{level: number} | {status: "closed"}} change
+   * @param {{level: number} | {status: "closed"} | {toll: import("./toll.js").Toll}} change
    */
   async #change(incident, change) {
     const { words } = this.desk;
@@ -189,7 +196,7 @@ export class Detail {
     }
     const theirs = /** @type {Incident & {timeline: JournalEvent[]}} */ (latest.body);
     const told = (/** @type {number} */ level, /** @type {string} */ status) => `${words.level(level)} · ${words.t(`status.${status}`)}`;
-    const mine = "level" in change ? told(change.level, incident.status) : told(incident.level, change.status);
+    const mine = "level" in change ? told(change.level, incident.status) : "status" in change ? told(incident.level, change.status) : words.t("toll.heading");
     const by = theirs.timeline[0];
     const choices = theirs.status === "open" ? [{ value: "mine", text: words.t("conflict.mine") }] : [];
     const answer = await ask(

@@ -4,6 +4,7 @@ import { h, put, write } from "../dom.js";
 import { Choice } from "./choice.js";
 import { SiteBox } from "./combobox.js";
 import { suggestedLevel } from "./grading.js";
+import { LOSS_UNIT_YUAN, tollOf } from "./toll.js";
 import { parseMoment, typedMoment } from "./moment.js";
 import { uuid7 } from "./uuid7.js";
 
@@ -13,8 +14,6 @@ import { uuid7 } from "./uuid7.js";
 const CLASSES = ["natural", "accident", "health", "security"];
 const LEVELS = [1, 2, 3, 4];
 const FIGURES = /** @type {const} */ (["deaths", "injuries", "loss"]);
-/** The loss is typed in 万元. */
-const LOSS_UNIT_YUAN = 10_000;
 const TITLE_MAX = 120;
 
 export class Intake {
@@ -175,11 +174,17 @@ export class Intake {
     } else if (at === null) {
       this.time.focus();
     } else {
-      const body = { title, class: this.cls.value, level: Number(this.level.value), site: this.site.chosen?.id ?? null, place: this.place.value.trim(), at };
+      const body = { title, class: this.cls.value, level: Number(this.level.value), site: this.site.chosen?.id ?? null, place: this.place.value.trim(), at, ...this.#toll() };
       if (this.outbox.add(this.#id, body, now)) this.#clear();
       else complain(this.titleError, words.t("intake.outbox.full"));
       this.title.focus();
     }
+  }
+
+  /** What was typed of deaths, injuries and loss; an empty field is not known. */
+  #toll() {
+    if (this.cls.value !== "accident") return {};
+    return tollOf(FIGURES.map((name) => this.figures[name]?.value ?? ""));
   }
 
   #clear() {
@@ -264,7 +269,8 @@ export class Intake {
     const text = (/** @type {unknown} */ value) => (value === null || value === undefined ? "" : String(value));
     this.#fill({
       id, title: text(body.title), cls: text(body.class), level: text(body.level), byHand: true, site: typeof body.site === "string" ? body.site : null,
-      typed: "", place: text(body.place), time: typeof body.at === "number" ? typedMoment(body.at, this.desk.page.timezone) : "", deaths: "", injuries: "", loss: "",
+      typed: "", place: text(body.place), time: typeof body.at === "number" ? typedMoment(body.at, this.desk.page.timezone) : "",
+      deaths: text(body.deaths), injuries: text(body.injuries), loss: typeof body.loss === "number" ? String(body.loss / LOSS_UNIT_YUAN) : "",
     });
     this.#changed();
     this.tick();

@@ -54,7 +54,7 @@ export class IncidentScene {
     showLevel(this.badge, words, incident.level, words.t("incident.level", { roman: words.roman(incident.level), name: words.t(`level.${incident.level}`) }));
     write(this.title, incident.title);
     const site = words.name(model.site(incident.site)?.name);
-    write(this.where, [words.t(`class.${incident.class}`), incident.place || site, words.t("incident.number", { number: incident.number }), words.t("incident.by", { by: incident.by })].filter(Boolean).join(" · "));
+    write(this.where, [words.t(`class.${incident.class}`), incident.place || site, words.t("incident.number", { number: incident.number }), words.t("incident.by", { by: incident.by }), ...toll(words, incident)].filter(Boolean).join(" · "));
     write(this.since, now === null ? "" : words.t("incident.since", { span: words.span(now - incident.at), at: words.moment(incident.at, now) }));
     this.log.show(words, { value: lines.length, at: heardAt, state: link, now });
     this.log.sayEmpty(lines.length === 0 ? words.t("events.empty") : null);
@@ -117,4 +117,18 @@ export class IncidentScene {
     };
     return { node, show };
   }
+}
+
+/**
+ * What is known of deaths, injuries and loss.
+ *
+ * @param {import("../words.js").Words} words
+ * @param {Incident} incident
+ */
+function toll(words, { deaths, injuries, loss }) {
+  return [
+    deaths ? words.t("toll.deaths", { n: deaths }) : "",
+    injuries ? words.t("toll.injuries", { n: injuries }) : "",
+    loss ? words.t("toll.loss", { n: words.number(loss / 10_000, loss % 10_000 === 0 ? 0 : 1), m: words.number(loss / 1e6, 2) }) : "",
+  ];
 }
