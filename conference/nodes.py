@@ -27,6 +27,9 @@ NAME_LENGTH = 64
 REASONS_MAX = 64
 """Drop reasons kept of one node's report."""
 
+DIAL_IN_S = 6.0
+"""Worker and media dial again every few seconds: so long after the start of web their absence means nothing."""
+
 UNKNOWN_INGEST: dict[str, Any] = {"state": "ok", "reason": "", "since": None, "rate": 0.0, "lag_s": 0.0}
 """What is told of the readings until the worker's first report."""
 
@@ -94,6 +97,7 @@ class Nodes(Collector):
         self._next_call = 0
         self._listener: NodeListener | None = None
         now = epoch_ms(clock.now())
+        self._started_at = clock.monotonic()
         self._states: dict[Kind, tuple[str, int]] = {"media": ("down", now), "worker": ("down", now)}
         self._ingest: dict[str, Any] | None = None
         self._intake: dict[str, Any] = {}
@@ -245,6 +249,12 @@ class Nodes(Collector):
         """`worker`, `media` and `ingest` of the feed's topic `system`; times in epoch milliseconds."""
         with self._lock:
             states = dict(self._states)
+        if self._clock.monotonic() - self._started_at < DIAL_IN_S:
+            # Just started: who has not dialled in yet is not known to be down.
+            states = {
+                kind: ("unknown", since) if state == "down" else (state, since)
+                for kind, (state, since) in states.items()
+            }
         told: dict[str, dict[str, Any]] = {
             kind: {"state": state, "since": since} for kind, (state, since) in states.items()
         }

@@ -4,6 +4,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 
+from conference.nodes import DIAL_IN_S
 from foundation.clock import ManualClock, epoch_ms
 from tests.rooms.harness import RoomWeb, ScriptedNode, until
 
@@ -21,13 +22,16 @@ def worker(web: RoomWeb) -> ScriptedNode:
 
 def test_the_feed_learns_which_parts_are_up_and_since_when(web: RoomWeb, clock: ManualClock) -> None:
     began = epoch_ms(clock.now())
+    assert web.nodes.system_state()["media"] == {"state": "unknown", "since": began}
+    assert web.nodes.system_state()["ingest"]["state"] == "ok", "nobody cries wolf while web has just started"
+    clock.advance(DIAL_IN_S)
     state = web.nodes.system_state()
     assert state["media"] == {"state": "down", "since": began}
     assert state["ingest"]["state"] == "stopped" and state["ingest"]["reason"] == "no_worker"
     clock.advance(5)
     media, work = ScriptedNode(web), worker(web)
-    assert web.nodes.system_state()["media"] == {"state": "up", "since": began + 5000}
-    assert web.nodes.system_state()["worker"] == {"state": "up", "since": began + 5000}
+    assert web.nodes.system_state()["media"] == {"state": "up", "since": began + 11000}
+    assert web.nodes.system_state()["worker"] == {"state": "up", "since": began + 11000}
     assert web.nodes.system_state()["ingest"]["state"] == "ok"
     work.tell("ingest", {"state": "stopped", "reason": "disk_full", "since": began, "rate": 0, "lag_s": 2.5})
     assert web.nodes.system_state()["ingest"] == {
@@ -39,7 +43,7 @@ def test_the_feed_learns_which_parts_are_up_and_since_when(web: RoomWeb, clock: 
     }
     clock.advance(5)
     media.close()
-    until(lambda: web.nodes.system_state()["media"] == {"state": "down", "since": began + 10000})
+    until(lambda: web.nodes.system_state()["media"] == {"state": "down", "since": began + 16000})
     work.close()
 
 
