@@ -49,15 +49,26 @@ export class EventsPanel {
       showLevel(level, words, incident?.status === "open" ? incident.level : 0);
       const site = words.name(model.site(event.site)?.name);
       // An incident's title needs the whole line; what became of it stands below.
-      const told = words.has(`event.${event.kind}`) && typeof event.detail?.title === "string";
-      write(title, told ? event.detail.title : words.name(event.summary));
-      const done = told ? words.t(`event.${event.kind}`, { number: event.detail.number, from: words.roman(event.detail.from), level: words.roman(event.detail.level) }) : "";
-      write(where, [done, incident?.place || site, told ? "" : event.actor].filter(Boolean).join(" · "));
+      const done = whatBecame(words, event);
+      write(title, done === "" ? words.name(event.summary) : event.detail.title);
+      write(where, [done, incident?.place || site, done === "" ? event.actor : ""].filter(Boolean).join(" · "));
       write(age, now === null ? "" : words.span(now - event.at));
       put(node, "data-new", now !== null && now - event.at < 60_000);
     };
     return { node, show };
   }
+}
+
+/**
+ * What became of an incident, where its title stands beside it; empty for events of another kind.
+ *
+ * @param {import("../words.js").Words} words
+ * @param {JournalEvent} event
+ */
+export function whatBecame(words, event) {
+  if (!words.has(`event.${event.kind}`) || typeof event.detail?.title !== "string") return "";
+  const { number, from, level } = event.detail;
+  return words.t(`event.${event.kind}`, { number, from: words.roman(from), level: words.roman(level) });
 }
 
 export class Ticker {

@@ -1,6 +1,7 @@
 /** The incident scene: one grave incident, what is known of it, what happened so far, and which measurements lie around it. */
 
 import { h, put, write } from "../dom.js";
+import { whatBecame } from "./events.js";
 import { RowList } from "./list.js";
 import { arrow, meaning } from "./sensors.js";
 import { AgeMark, Panel, badge, showLevel, stamp } from "./tile.js";
@@ -86,7 +87,7 @@ export class IncidentScene {
       if (this.#moment === null) return;
       const { words, now } = this.#moment;
       write(time, words.moment(event.at, now ?? event.at));
-      write(text, words.name(event.summary));
+      write(text, whatBecame(words, event) || words.name(event.summary));
       write(actor, event.actor);
     };
     return { node, show };
