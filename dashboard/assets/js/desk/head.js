@@ -61,8 +61,9 @@ export class Head {
       const [state, since, reason] = partState(name, system, live);
       put(node, "data-state", state);
       const age = since !== undefined && state === "down" ? ` ${words.span(Math.max(0, now - since))}` : "";
-      write(word, `${words.t(`part.is.${state}`)}${age}`);
-      put(node, "title", reason ? `${words.t(`part.${name}`)}: ${words.has(`part.reason.${reason}`) ? words.t(`part.reason.${reason}`) : reason}` : words.t(`part.${name}`));
+      // Why stands where it is read: nobody hovers in an emergency.
+      const why = words.has(`part.reason.${reason}`) ? words.t(`part.reason.${reason}`) : reason;
+      write(word, `${why || words.t(`part.is.${state}`)}${age}`);
     }
   }
 
@@ -93,6 +94,7 @@ function partState(name, system, live) {
   if (!live || system === null) return ["unknown", undefined, ""];
   if (name === "database") return [system.database === "ok" ? "up" : "down", undefined, system.database === "ok" ? "" : system.database];
   const part = system[name];
+  if (part.state === "unknown") return ["unknown", undefined, ""];
   return [part.state === "up" || part.state === "ok" ? "up" : "down", part.since, part.reason ?? ""];
 }
 

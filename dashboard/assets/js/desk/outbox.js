@@ -2,7 +2,7 @@
  * What was entered and is not yet on the server: kept in the browser, sent again under the same id until the server has it. It touches no page.
  *
  * @typedef {import("./api.js").Reply} Reply
- * @typedef {{id: string, body: Record<string, unknown>, since: number, tries: number, refused: import("./api.js").Problem | null, waits: "sending" | "server" | "login"}} Entry
+ * @typedef {{id: string, body: Record<string, unknown>, since: number, tries: number, refused: import("./api.js").Problem | null, waits: "sending" | "server" | "full" | "login"}} Entry
  * @typedef {{getItem: (key: string) => string | null, setItem: (key: string, value: string) => void}} Store what this needs of localStorage
  */
 
@@ -79,7 +79,7 @@ export class Outbox {
         }
         const { status } = reply.problem;
         if (status === 0 || status === 401 || status === 429 || status >= 500) {
-          this.#change(entry.id, { tries: entry.tries + 1, waits: status === 401 ? "login" : "server" });
+          this.#change(entry.id, { tries: entry.tries + 1, waits: status === 401 ? "login" : reply.problem.code === "disk_full" ? "full" : "server" });
           delay = RETRY_MS[Math.min(entry.tries, RETRY_MS.length - 1)] ?? 1000;
           break;
         }
