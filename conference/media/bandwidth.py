@@ -1,5 +1,7 @@
 """Bandwidth: what a publisher may send (delay to REMB) and what a subscriber can take (REMB and loss to a budget)."""
 
+from dataclasses import dataclass
+
 UPLINK_MIN_BPS = 50_000
 UPLINK_START_BPS = 3_000_000
 UPLINK_MAX_BPS = 6_000_000
@@ -31,6 +33,8 @@ PROBE_SHOWS_AFTER_S = 1.3
 PROBE_FACTOR = 2.0
 PROBE_MIN_BPS = 25_000
 CUT = 0.6
+CUT_LEAST_BPS = 150_000
+STILL_LOST = 0.5
 CUT_SHOWS_AFTER_S = 3.0
 """So much later it shows whether less loss came of sending less; if not, the line loses whatever is sent."""
 LOSS_HIGH = 0.10
@@ -143,6 +147,17 @@ class Uplink:
             self._weak_since = self._rest_until = now
 
 
+@dataclass(slots=True)
+class _Cut:
+    """Less is sent for loss: since when, the budget and the loss before it, and what was lost of what since."""
+
+    at: float
+    budget_bps: int
+    loss: float
+    lost: float = 0.0
+    expected: int = 0
+
+
 class Downlink:
     """What one subscriber's link takes.
 
@@ -161,8 +176,7 @@ class Downlink:
         self._lost = 0.0
         self._expected = 0.0
         self._floor = 0.0
-        self._cut: tuple[float, int, float] | None = None
-        """The last time that less was sent for loss: when, the budget and the loss before it."""
+        self._cut: _Cut | None = None
         self._remb_bps = 0
         self._low_since = 0.0
         self._trip_s = 0.0
@@ -214,18 +228,27 @@ class Downlink:
         self.loss = self._lost / max(self._expected, LOSS_PACKETS_MIN)
         if self.loss < self._floor:
             self._floor += FLOOR_FOLLOWS * (self.loss - self._floor)
-        if self._excess <= LOSS_HIGH or not sending_bps:
-            return
-        if self._cut is None or now - self._cut[0] > 2 * CUT_SHOWS_AFTER_S:
-            self._cut = (now, self.budget_bps, self.loss)
-            self._lower(sending_bps * CUT, now)
-        elif now - self._cut[0] > CUT_SHOWS_AFTER_S:
-            _, budget, loss = self._cut
-            self._cut = None
-            if self.loss > 0.7 * loss and not self._queueing:
-                # As much is lost of less: not for lack of room. Wireless lines do that.
-                self._floor = self.loss
-                self.budget_bps = max(self.budget_bps, budget)
+        if self._cut is not None:
+            self._cut.lost += lost
+            self._cut.expected += expected
+            if now - self._cut.at >= CUT_SHOWS_AFTER_S and self._cut.expected >= LOSS_PACKETS_MIN:
+                self._judge_cut(self._cut)
+        elif self._excess > LOSS_HIGH and sending_bps and not self._carried_bps:
+            self._cut = _Cut(now, self.budget_bps, self.loss)
+            # Without a queue the line may just be a lossy one: its voices must stay redundant while that is found out.
+            self._lower(sending_bps * CUT if self._queueing else max(sending_bps * CUT, CUT_LEAST_BPS), now)
+        elif self._carried_bps and self._excess > LOSS_HIGH:
+            self._probe_failed = True
+            self.probe_bps = 0
+
+    def _judge_cut(self, cut: "_Cut") -> None:
+        """Whether less was lost because less was sent."""
+        self._cut = None
+        after = cut.lost / cut.expected
+        if after > STILL_LOST * cut.loss and not self._queueing:
+            # As much is lost of less: not for lack of room. Wireless lines do that.
+            self._floor = after
+            self.budget_bps = max(self.budget_bps, cut.budget_bps)
 
     def _lower(self, bits_per_second: float, now: float) -> None:
         if self._carried_bps:
