@@ -17,7 +17,7 @@ from sqlalchemy import ForeignKey, String, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from auth.passwords import MAX_CHARACTERS, hash_password, needs_rehash, password_fits
-from auth.people import NAME_LENGTH, Person, find_by_name, login_name
+from auth.people import NAME_LENGTH, Person, find_by_name, find_person, login_name, set_password
 from auth.permissions import Role
 from auth.principal import Principal
 from auth.refusals import refuse
@@ -26,7 +26,7 @@ from auth.tokens import ACCESS_S, AccessTokens
 from foundation import journal
 from foundation.clock import Clock
 from foundation.database import Base, Database, UtcDateTime
-from foundation.errors import Unauthenticated, Unavailable
+from foundation.errors import Unauthenticated, Unavailable, UserError
 from foundation.identifiers import new_id
 
 PREFIX = "fhr_"
@@ -118,6 +118,27 @@ class Logins:
         self._throttle.succeeded("login", cleared=own, refunded=f"address:{network}")
         self._remember(place)
         return self._opened(person, fresh_hash)
+
+    def change_password(self, principal: Principal, old: str, new: str, address: str | None) -> Tokens:
+        """Give oneself another password: every login of this person is over, and a new one is opened for whoever changed it.
+
+        Errors: UserError("old_password_wrong"), ("password_short"), ("password_long"); TooMany; Unauthenticated when deactivated meanwhile.
+        """
+        principal.require("self.manage")
+        network = network_of(address)
+        self._throttle.attempt("password", [(principal.id, BY_NAME), (f"address:{network}", BY_ADDRESS)])
+        with self._database.reading() as session:
+            person = find_person(session, principal.id)
+        if not person.active:
+            raise refuse("password", "deactivated", address=address)
+        if not password_fits(person.password_hash, old):
+            refuse("password", "wrong old password", address=address)
+            # Not 401: the login holds, and a page must not renew it and ask again.
+            raise UserError("old_password_wrong")
+        self._throttle.succeeded("password", cleared=principal.id, refunded=f"address:{network}")
+        with self._database.writing() as session:
+            person = set_password(session, self._clock, principal, principal.id, new)
+        return self._opened(person, None)
 
     def refresh(self, token: str) -> Tokens:
         """New tokens for a refresh token, which is used up by it. Raises Unauthenticated; a token shown again ends its whole login.

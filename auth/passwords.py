@@ -1,5 +1,6 @@
 """Passwords: hashed with argon2id (RFC 9106), checked in the same time whether or not the name exists."""
 
+import secrets
 import threading
 from functools import cache
 
@@ -17,6 +18,11 @@ MEMORY_KIB = 19_456
 AT_ONCE = 2
 """Hashes computed at the same time, so that a storm of logins takes neither all cores nor all memory."""
 
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+"""For passwords that are read out over the telephone: nothing that looks or sounds like something else in it."""
+GROUPS, GROUP_LENGTH = 3, 4
+"""Twelve characters of thirty-one: 59 bits."""
+
 _HASHER = PasswordHasher(time_cost=TIME_COST, memory_cost=MEMORY_KIB, parallelism=1)
 _ROOM = threading.BoundedSemaphore(AT_ONCE)
 
@@ -29,6 +35,12 @@ def hash_password(password: str) -> str:
         raise UserError("password_long", limit=MAX_CHARACTERS)
     with _ROOM:
         return _HASHER.hash(password)
+
+
+def new_password() -> str:
+    """A random password that can be read out: `k3mw-p2xa-7bqe`."""
+    groups = ("".join(secrets.choice(ALPHABET) for _ in range(GROUP_LENGTH)) for _ in range(GROUPS))
+    return "-".join(groups)
 
 
 def password_fits(hashed: str | None, password: str) -> bool:

@@ -1,6 +1,7 @@
 """People: who has a login, what they are called, which role they have and at which site."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Boolean, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -10,7 +11,7 @@ from auth.permissions import PEOPLE, Role
 from auth.principal import Principal
 from auth.sites import find_site
 from foundation import journal
-from foundation.clock import Clock
+from foundation.clock import Clock, epoch_ms
 from foundation.database import Base, UtcDateTime
 from foundation.errors import Conflict, NotFound, UserError
 from foundation.identifiers import new_id
@@ -88,22 +89,53 @@ def create_person(
     return person
 
 
-def set_password(session: Session, clock: Clock, principal: Principal, person_id: str, password: str) -> None:
+def set_password(session: Session, clock: Clock, principal: Principal, person_id: str, password: str) -> Person:
     """Give a person another password: their own, or anybody's for who manages people. Errors: as `create_person`; NotFound("person_unknown")."""
     principal.require("self.manage" if principal.id == person_id else "people.manage")
     person = find_person(session, person_id)
     person.password_hash = hash_password(password)
     person.password_changed_at = clock.now()
     _tell(session, clock, principal, person, "person.password_changed")
+    return person
 
 
-def deactivate(session: Session, clock: Clock, principal: Principal, person_id: str) -> None:
-    """Take a login away; it stays known to the journal. Refreshing ends at once, access with the access token (15 minutes)."""
+def deactivate(session: Session, clock: Clock, principal: Principal, person_id: str) -> Person:
+    """Take a login away; it stays known to the journal. Refreshing ends at once, access with the access token (15 minutes).
+
+    UserError("own_account"): so that somebody is always left who can give logins.
+    """
     principal.require("people.manage")
     person = find_person(session, person_id)
+    if person.id == principal.id:
+        raise UserError("own_account")
     if person.active:
         person.active = False
         _tell(session, clock, principal, person, "person.deactivated")
+    return person
+
+
+def reactivate(session: Session, clock: Clock, principal: Principal, person_id: str) -> Person:
+    """Give a login back, with the password that it had. Logins that were open before stay over."""
+    principal.require("people.manage")
+    person = find_person(session, person_id)
+    if not person.active:
+        person.active = True
+        person.password_changed_at = clock.now()
+        _tell(session, clock, principal, person, "person.reactivated")
+    return person
+
+
+def person_state(person: Person) -> dict[str, Any]:
+    """What the API tells about a person."""
+    return {
+        "id": person.id,
+        "name": person.name,
+        "display_name": person.display_name,
+        "role": person.role,
+        "site": person.site_id,
+        "active": person.active,
+        "created_at": epoch_ms(person.created_at),
+    }
 
 
 def find_person(session: Session, person_id: str) -> Person:

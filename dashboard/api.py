@@ -14,7 +14,8 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, ValidationError
 from sqlalchemy import select
 
-from auth.permissions import Permission
+from auth.people import create_person, deactivate, find_person, list_people, person_state, reactivate, set_password
+from auth.permissions import Permission, Role
 from auth.sites import Site, site_state
 from dashboard.gate import Gate
 from dashboard.snapshots import event_of
@@ -103,6 +104,23 @@ class ResourceChange(Body):
     have: float | None = None
     need: float | None = None
     version: int | None = None
+
+
+class NewPerson(Body):
+    """A login to be given. `site` is needed for the roles of villages, units and the field."""
+
+    name: Annotated[str, Field(max_length=64, description="what is typed at the login")]
+    password: Annotated[str, Field(max_length=256)]
+    role: Role
+    display_name: str = Field("", max_length=64)
+    site: str | None = None
+
+
+class PersonChange(Body):
+    """Take a login away or give it back, or set another password. One's own is changed at /auth/password."""
+
+    active: bool | None = None
+    password: str | None = Field(None, max_length=256)
 
 
 class ModeChange(Body):
@@ -196,6 +214,16 @@ class Api:
                 ResourceChange,
             ),
             Operation("GET", "/duty", "duty.read", "Who is on duty now and next", self._duty),
+            Operation("GET", "/people", "people.manage", "Everybody who has or had a login", self._people),
+            Operation("POST", "/people", "people.manage", "Give somebody a login", self._add_person, NewPerson, 201),
+            Operation(
+                "PATCH",
+                "/people/<person_id>",
+                "people.manage",
+                "Deactivate or reactivate somebody, or set their password",
+                self._change_person,
+                PersonChange,
+            ),
             Operation("PUT", "/mode", "mode.change", "Change the township's mode", self._set_mode, ModeChange),
             Operation(
                 "GET",
@@ -356,6 +384,38 @@ class Api:
     def _duty(self) -> Any:
         with self._database.reading() as session:
             return duty_state(session, self._clock.now())
+
+    def _people(self) -> Any:
+        with self._database.reading() as session:
+            return [person_state(person) for person in list_people(session, self._gate.principal())]
+
+    def _add_person(self, body: NewPerson) -> Any:
+        with self._database.writing() as session:
+            person = create_person(
+                session,
+                self._clock,
+                self._gate.principal(),
+                name=body.name,
+                password=body.password,
+                role=body.role,
+                display_name=body.display_name,
+                site_id=body.site,
+            )
+            return person_state(person)
+
+    def _change_person(self, person_id: str, body: PersonChange) -> Any:
+        principal = self._gate.principal()
+        if person_id == principal.id:
+            # With a borrowed page nobody must get past the question for the old password.
+            raise UserError("own_account")
+        with self._database.writing() as session:
+            person = find_person(session, person_id)
+            if body.password is not None:
+                person = set_password(session, self._clock, principal, person_id, body.password)
+            if body.active is not None:
+                change = reactivate if body.active else deactivate
+                person = change(session, self._clock, principal, person_id)
+            return person_state(person)
 
     def _set_mode(self, body: ModeChange) -> Any:
         with self._database.writing() as session:

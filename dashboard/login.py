@@ -102,6 +102,19 @@ def create_login(gate: Gate, settings: Settings) -> Blueprint:
         _close(gate, text_of(json_object(), "refresh_token"))
         return make_response("", 204)
 
+    @blueprint.post("/api/v1/auth/password")
+    @gate.needs("self.manage")
+    def change_password() -> BaseResponse:
+        body = json_object()
+        old, new = text_of(body, "old"), text_of(body, "new")
+        tokens = logins.change_password(gate.principal(), old, new, request.remote_addr)
+        if "Authorization" in request.headers:
+            return _json(_shown(tokens))
+        # A page of ours asks: the tokens go where no script can read them.
+        response = make_response("", 204)
+        cookies.log_in(response, tokens)
+        return response
+
     @blueprint.post("/api/v1/links/redeem")
     @gate.public("the link itself is the proof")
     def redeem() -> BaseResponse:

@@ -34,6 +34,7 @@ from dashboard.headers import protect
 from dashboard.health import Health
 from dashboard.login import create_login
 from dashboard.pairing import create_pairing
+from dashboard.people import create_people
 from dashboard.room_page import create_room_page
 from dashboard.snapshots import Readings, Snapshots
 from dashboard.wall import create_wall
@@ -122,6 +123,7 @@ class Web:
         app.register_blueprint(Health(gate, database, clock, self.system).blueprint())
         app.register_blueprint(create_login(gate, settings))
         app.register_blueprint(create_pairing(gate, settings))
+        app.register_blueprint(create_people(gate, clock))
         app.register_blueprint(create_room_page(gate, database, clock, settings))
         app.register_blueprint(create_chooser(gate, settings))
         pages = [create_wall(app, settings), create_desk(app, gate, settings)]

@@ -17,6 +17,7 @@ from auth.sites import SiteKind, create_site
 from dashboard.gate import Gate
 from dashboard.login import create_login
 from dashboard.pairing import create_pairing
+from dashboard.people import create_people
 from foundation.clock import ManualClock
 from foundation.database import Database
 from foundation.settings import Settings
@@ -67,13 +68,16 @@ def socketio() -> SocketIO:
 
 
 @pytest.fixture
-def app(authority: Authority, settings: Settings, people: dict[Role, Person], socketio: SocketIO) -> Flask:
+def app(
+    authority: Authority, settings: Settings, clock: ManualClock, people: dict[Role, Person], socketio: SocketIO
+) -> Flask:
     """A small application with the real login and pairing pages; `app.extensions["gate"]` is its gate."""
     app = Flask("fenghuo-test")
     gate = Gate(app, authority, settings)
     app.extensions["gate"] = gate
     app.register_blueprint(create_login(gate, settings))
     app.register_blueprint(create_pairing(gate, settings))
+    app.register_blueprint(create_people(gate, clock))
 
     @app.get("/desk/")
     @gate.needs("desk.use")

@@ -9,14 +9,14 @@ from auth import passwords
 from auth.authority import Authority
 from auth.logins import Logins
 from auth.passwords import password_fits
-from auth.people import Person, create_person, deactivate, find_by_name, find_person, set_password
+from auth.people import Person, create_person, deactivate, find_by_name, find_person, reactivate, set_password
 from auth.permissions import GRANTS, LOCAL, Permission, Role
 from auth.principal import SYSTEM, Principal
 from auth.sites import SiteKind, create_site, list_sites, site_state
 from foundation import journal
 from foundation.clock import ManualClock
 from foundation.database import Database
-from foundation.errors import Conflict, Forbidden, Unauthenticated, UserError
+from foundation.errors import Conflict, Forbidden, TooMany, Unauthenticated, UserError
 from tests.auth.conftest import PASSWORD
 
 
@@ -141,6 +141,60 @@ def test_a_new_password_ends_the_logins_made_with_the_old_one(
     with pytest.raises(Unauthenticated):
         logins.refresh(tokens.refresh_token)
     logins.open("duty", "another good password", "192.0.2.1")
+
+
+def test_whoever_changes_their_own_password_stays_and_every_other_login_ends(
+    authority: Authority, clock: ManualClock, people: dict[Role, Person]
+) -> None:
+    logins = authority.logins
+    here, elsewhere = (logins.open("duty", PASSWORD, "192.0.2.1") for _ in range(2))
+    clock.advance(1)
+    fresh = logins.change_password(here.principal, PASSWORD, "another good password", "192.0.2.1")
+    logins.refresh(fresh.refresh_token)
+    with pytest.raises(Unauthenticated):
+        logins.refresh(elsewhere.refresh_token)
+    with pytest.raises(Unauthenticated):
+        logins.open("duty", PASSWORD, "192.0.2.1")
+    logins.open("duty", "another good password", "192.0.2.1")
+
+
+def test_the_old_password_is_asked_for_and_cannot_be_guessed_at(
+    authority: Authority, clock: ManualClock, people: dict[Role, Person]
+) -> None:
+    duty = authority.logins.open("duty", PASSWORD, "192.0.2.1").principal
+    for _ in range(5):
+        with pytest.raises(UserError, match="old_password_wrong"):
+            authority.logins.change_password(duty, "wrong", "another good password", "192.0.2.1")
+    with pytest.raises(TooMany):
+        authority.logins.change_password(duty, PASSWORD, "another good password", "192.0.2.1")
+    authority.logins.open("duty", PASSWORD, "192.0.2.1")
+
+
+def test_an_administrator_cannot_deactivate_themselves(
+    database: Database, clock: ManualClock, people: dict[Role, Person]
+) -> None:
+    admin = Principal("person", people[Role.ADMIN].id, "A", Role.ADMIN, None, "l")
+    with pytest.raises(UserError, match="own_account"), database.writing() as session:
+        deactivate(session, clock, admin, admin.id)
+
+
+def test_a_login_that_is_given_back_needs_the_password_again(
+    authority: Authority, database: Database, clock: ManualClock, people: dict[Role, Person]
+) -> None:
+    tokens = authority.logins.open("duty", PASSWORD, "192.0.2.1")
+    clock.advance(1)
+    for change in (deactivate, reactivate):
+        with database.writing() as session:
+            change(session, clock, SYSTEM, people[Role.DUTY].id)
+    with pytest.raises(Unauthenticated):
+        authority.logins.refresh(tokens.refresh_token)
+    authority.logins.open("duty", PASSWORD, "192.0.2.1")
+
+
+def test_a_made_password_can_be_read_out_and_is_never_the_same() -> None:
+    made = {passwords.new_password() for _ in range(100)}
+    assert len(made) == 100
+    assert all(len(one) == 14 and not set("01oil") & set(one) for one in made)
 
 
 def test_nobody_sets_the_password_of_somebody_else(

@@ -110,6 +110,7 @@ def test_only_our_processes_dial_in_as_nodes(
     app: Flask, gate: Gate, socketio: SocketIO, clock: ManualClock, settings: Settings
 ) -> None:
     nodes = Nodes(socketio, clock)
+    clock.advance(60)
     gate.socket_namespace(socketio, "/nodes", nodes)
     token = (settings.home / "secrets" / "node").read_text()
     hello = {"kind": "worker", "node": "worker-1", "version": "0.1.0"}

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.serving import Served
+from tests.serving import ADMIN, Served
 
 
 def now_ms() -> int:
@@ -182,3 +182,16 @@ def test_the_doctor_finds_a_running_system_healthy(served: Served) -> None:
     assert done.returncode == 0, done.stdout
     for name in ("disk", "clock", "secrets", "database", "web port", "media port", "MQTT", "browser parts"):
         assert name in done.stdout
+
+
+def test_people_are_given_a_login_listed_and_deactivated(served: Served) -> None:
+    person = {"name": "zhao", "password": "a good long password", "role": "village", "site": "bizhai"}
+    status, made = served.call("POST", "/api/v1/people", person)
+    assert (status, made["role"], made["active"]) == (201, "village", True)
+    assert served.call("POST", "/api/v1/people", person)[0] == 409
+    assert served.call("POST", "/api/v1/people", {**person, "name": "x", "role": "king"})[0] == 422
+    assert made["id"] in [one["id"] for one in served.call("GET", "/api/v1/people")[1]]
+    assert served.call("PATCH", f"/api/v1/people/{made['id']}", {"active": False})[1]["active"] is False
+    (admin,) = [one for one in served.call("GET", "/api/v1/people")[1] if one["name"] == ADMIN[0]]
+    status, refused = served.call("PATCH", f"/api/v1/people/{admin['id']}", {"password": "a good long password"})
+    assert (status, refused["code"]) == (422, "own_account")
