@@ -40,6 +40,7 @@ def create_chooser(gate: Gate, settings: Settings) -> Blueprint:
                 wall=person is None or person.may("wall.view"),
                 desk=person is None or person.may("desk.use"),
                 approve=person is not None and person.may("wall.approve"),
+                trust=settings.tls == "local",
                 languages=LANGUAGES,
             )
         )

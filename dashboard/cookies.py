@@ -26,7 +26,7 @@ class Cookies:
     """Sets and clears them as the settings say."""
 
     def __init__(self, settings: Settings) -> None:
-        self._secure = settings.secure_cookies
+        self._secure = settings.cookies_secure
 
     def log_in(self, response: Response, tokens: Tokens) -> None:
         """Keep a login's tokens in the browser."""

@@ -135,6 +135,7 @@ def _page(gate: Gate, settings: Settings, back: str, name: str = "", error: Feng
         t=messages.catalogue(lang, "login"),
         township=settings.township_zh if lang == "zh" else settings.township_en,
         languages=[(code, label) for code, label in LANGUAGES if code != lang],
+        trust=settings.tls == "local",
         query=urlencode({"next": back}),
         back=back,
         name=name,

@@ -23,27 +23,60 @@ def main(context: click.Context) -> None:
     """
     # Whatever we write (database, secrets, backups) is for us alone.
     os.umask(0o077)
+    context.obj = _settings()
+
+
+def _settings() -> Settings:
     try:
-        context.obj = Settings()
+        return Settings()
     except ValidationError as error:
-        wrong = "; ".join(f"FENGHUO_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors())
+        wrong = "; ".join(": ".join([*_variables(each["loc"]), each["msg"]]) for each in error.errors())
         raise click.ClickException(f"a setting is wrong: {wrong}") from error
 
 
+def _variables(places: tuple[int | str, ...]) -> list[str]:
+    """The variable that a mistake is in; none when it is in several together."""
+    return [f"FENGHUO_{str(place).upper()}" for place in places[:1]]
+
+
 @main.command()
+@click.option(
+    "--tls", metavar="local|off|CERTIFICATE", help="https with an own authority, none, or with this certificate."
+)
+@click.argument("key", required=False, type=click.Path(exists=True, dir_okay=False))
 @click.pass_obj
-def serve(settings: Settings) -> None:
-    """Run everything: web, worker and media, watched and restarted."""
+def serve(settings: Settings, tls: str | None, key: str | None) -> None:
+    """Run everything: web, worker and media, watched and restarted.
+
+    --tls local: https on the LAN with a certificate of this installation's own authority, renewed by itself.
+    --tls CERTIFICATE KEY: https with these files. --tls off: plain http, for this machine alone or behind a proxy.
+    """
     from fenghuo.serve import serve as run
     from foundation.database import Database
     from foundation.migrations import upgrade
 
     configure_logs("serve", settings.log_level)
+    _choose_tls(tls, key)
     database = Database(settings.database)
     with _told():
         upgrade(database)
     database.close()
     sys.exit(run())
+
+
+def _choose_tls(tls: str | None, key: str | None) -> None:
+    """What the command line says counts for the processes that are started, too: they read the environment."""
+    if tls is None:
+        if key is not None:
+            raise click.UsageError(f"unexpected {key}: a key belongs to --tls CERTIFICATE")
+        return
+    if tls not in ("local", "off") and not Path(tls).is_file():
+        raise click.BadParameter(f"local, off or the path of a certificate, not {tls}", param_hint="--tls")
+    os.environ["FENGHUO_TLS"] = tls
+    os.environ.pop("FENGHUO_TLS_KEY", None)
+    if key is not None:
+        os.environ["FENGHUO_TLS_KEY"] = key
+    _settings()
 
 
 @main.command()

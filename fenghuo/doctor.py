@@ -19,11 +19,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fenghuo.certificates import shown_by
 from fenghuo.clock_discipline import is_disciplined
+from fenghuo.https import LEAF_FILE
 from foundation import journal
 from foundation.clock import Clock, from_epoch_ms
 from foundation.database import MIN_FREE_BYTES, Database
 from foundation.errors import UserError
-from foundation.settings import Settings
+from foundation.settings import EVERYWHERE, LOOPBACK, Settings
+from foundation.trust import dialling
 from operations.mapping import MAPPING_FILE, load_mapping
 from operations.mqtt import BrokerAddress
 from operations.readings import newest_of_all
@@ -278,6 +280,8 @@ def _https(patient: Patient) -> Finding:
     if address.scheme == "https" and address.hostname:
         advice = "start the TLS proxy, or correct FENGHUO_PUBLIC_URL"
         return _tls(patient, "https", address.hostname, port, advice, must_trust=False)
+    if settings.serves_https:
+        return _own_https(patient)
     if settings.secure_cookies:
         advice = (
             "set FENGHUO_PUBLIC_URL to the https address that people type, so that its certificate can be looked at"
@@ -287,8 +291,31 @@ def _https(patient: Patient) -> Finding:
         "https",
         "warn",
         "plain http",
-        "browsers give camera and microphone only to https or localhost: put a TLS proxy in front (docs/administrator.md)",
+        "browsers give camera and microphone only to https or localhost: FENGHUO_TLS=local, or a TLS proxy in front (docs/administrator.md)",
     )
+
+
+def _own_https(patient: Patient) -> Finding:
+    """What web itself shows; looked at where it listens, since nobody said what people type."""
+    settings = patient.settings
+    host = LOOPBACK if settings.host in EVERYWHERE else settings.host
+    if not patient.running.state:
+        file = settings.home / "secrets" / LEAF_FILE if settings.tls == "local" else Path(settings.tls)
+        if settings.certificate_given and not file.is_file():
+            return Finding("https", "bad", f"there is no {file}", "correct FENGHUO_TLS")
+        return Finding("https", "ok", f"{file}; looked at closely while web runs")
+    certificate = shown_by(host, settings.port, CONNECT_S)
+    left = certificate.expires_at - patient.clock.now()
+    found = f"{host}:{settings.port}, until {certificate.expires_at:%Y-%m-%d}, signed by {certificate.issuer}"
+    if left < RENEW_BEFORE:
+        state: Literal["warn", "bad"] = "bad" if left <= timedelta(0) else "warn"
+        return Finding(
+            "https", state, f"{found}: {left.days} days left", "renew the certificate, or look into web's log"
+        )
+    if settings.tls == "local":
+        trusted = f"devices trust it by http://<this machine>:{settings.trust_port}/trust"
+        return Finding("https", "ok", f"{found}; {trusted}")
+    return Finding("https", "ok", found)
 
 
 def _tls(patient: Patient, name: str, host: str, port: int, advice: str, *, must_trust: bool) -> Finding:
@@ -330,7 +357,8 @@ def _taken(kind: socket.SocketKind, host: str, port: int) -> str:
 
 def _running(settings: Settings) -> Running:
     try:
-        with urlopen(f"{settings.web_address}/readyz", timeout=CONNECT_S) as answer:
+        trust = dialling(settings)
+        with urlopen(f"{settings.web_address}/readyz", timeout=CONNECT_S, context=trust) as answer:
             content = answer.read()
     except HTTPError as error:
         content = error.read()  # 503 while it is not ready says just as much

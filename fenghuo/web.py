@@ -1,6 +1,7 @@
 """`fenghuo web`: the pages, the feed, the rooms' signalling and the API, wired into one Flask application and run under gunicorn.
 
-Who closes whom: `Web.close()` ends the feed and the rooms' thread, then the database. gunicorn calls it when its worker process ends.
+Who closes whom: `Web.close()` ends the plain-http listener and the look-out for certificates, the feed and the rooms' thread, then the database.
+gunicorn calls it when its worker process ends.
 """
 
 import logging
@@ -37,7 +38,11 @@ from dashboard.pairing import create_pairing
 from dashboard.people import create_people
 from dashboard.room_page import create_room_page
 from dashboard.snapshots import Readings, Snapshots
+from dashboard.trust import Anchor, create_trust
 from dashboard.wall import create_wall
+from fenghuo.https import Https
+from fenghuo.own_names import lan_addresses
+from fenghuo.plain_http import PlainHttp
 from foundation.clock import SystemClock
 from foundation.database import Database
 from foundation.migrations import upgrade
@@ -72,9 +77,10 @@ class _Json:
 class Web:
     """One web process: the Flask application and what lives beside it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, https: Https | None = None) -> None:
         clock = SystemClock()
         self.settings = settings
+        self._https = https
         self.database = database = Database(settings.database)
         upgrade(database)
         self.app = app = Flask(
@@ -126,6 +132,11 @@ class Web:
         app.register_blueprint(create_people(gate, clock))
         app.register_blueprint(create_room_page(gate, database, clock, settings))
         app.register_blueprint(create_chooser(gate, settings))
+        self._plain: PlainHttp | None = None
+        if https is not None and https.authority is not None:
+            anchor = Anchor(https.authority.der, https.authority.title)
+            app.register_blueprint(create_trust(gate, settings, anchor, lan_addresses()))
+            self._plain = _listener(settings, app)
         pages = [create_wall(app, settings), create_desk(app, gate, settings)]
         protect(app, {digest for page in pages for digest in page.csp_hashes()})
 
@@ -148,14 +159,33 @@ class Web:
         """Begin to tick."""
         self.signalling.start()
         self.feed.start()
+        if self._https is not None:
+            self._https.start()
+        if self._plain is not None:
+            self._plain.start()
 
     def close(self) -> None:
         """End the threads, then the database."""
+        if self._plain is not None:
+            self._plain.stop()
+        if self._https is not None:
+            self._https.stop()
         for figures in (self._nodes, self.signalling):
             REGISTRY.unregister(figures)
         self.feed.stop()
         self.signalling.stop()
         self.database.close()
+
+
+def _listener(settings: Settings, app: Flask) -> PlainHttp | None:
+    if not settings.trust_port:
+        return None
+    try:
+        return PlainHttp(settings, app)
+    except OSError as error:
+        # Who trusts us already loses nothing by it.
+        logger.error("plain http cannot listen", extra={"port": settings.trust_port, "why": str(error)})
+        return None
 
 
 class _Logs(Logger):  # type: ignore[misc]
@@ -171,15 +201,17 @@ class _Logs(Logger):  # type: ignore[misc]
 class _Gunicorn(BaseApplication):  # type: ignore[misc]
     """gunicorn around one `Web`, made in the worker process: threads do not survive a fork."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, https: Https | None) -> None:
         self._settings = settings
+        self._https = https
         self._web: Web | None = None
         super().__init__()
 
     def load_config(self) -> None:
         settings = self._settings
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
         options = {
-            "bind": [f"{settings.host}:{settings.port}"],
+            "bind": [f"{host}:{settings.port}"],
             "workers": 1,
             "worker_class": "gthread",
             # A websocket holds its thread for its whole life.
@@ -195,11 +227,16 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             "logger_class": _Logs,
             "worker_exit": lambda _server, _worker: self.close(),
         }
+        https = self._https
+        if https is not None:
+            options["certfile"] = str(https.certificate_file)
+            # gunicorn asks for each connection; ours is one context, whose certificate is renewed while it lives.
+            options["ssl_context"] = lambda _config, _make: https.context
         for name, value in options.items():
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        self._web = Web(self._settings)
+        self._web = Web(self._settings, self._https)
         self._web.start()
         return self._web.app
 
@@ -211,5 +248,6 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 
 
 def run_web(settings: Settings) -> None:
-    """Run the web process until it is told to stop."""
-    _Gunicorn(settings).run()
+    """Run the web process until it is told to stop. UserError("tls_unusable") when the certificate that the settings name is none."""
+    https = Https(settings, SystemClock()) if settings.serves_https else None
+    _Gunicorn(settings, https).run()

@@ -10,6 +10,7 @@ import signal
 import time
 from typing import Any
 
+import aiohttp
 import socketio
 
 from foundation.clock import SystemClock
@@ -18,6 +19,7 @@ from foundation.identifiers import new_id
 from foundation.migrations import await_schema
 from foundation.secrets import secret
 from foundation.settings import Settings
+from foundation.trust import dialling
 from operations.broker import EmbeddedBroker
 from operations.ingest import Ingest
 from operations.mapping import load_mapping
@@ -112,7 +114,9 @@ class Worker:
     async def _dial(self, node: str) -> None:
         """One connection to web, until it ends."""
         async with contextlib.AsyncExitStack() as stack:
-            client = socketio.AsyncClient(reconnection=False)
+            connector = aiohttp.TCPConnector(ssl=dialling(self._settings))
+            http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+            client = socketio.AsyncClient(reconnection=False, http_session=http)
             stack.push_async_callback(client.disconnect)
             await client.connect(
                 self._settings.web_address,

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EVERYWHERE = frozenset({"", "0.0.0.0", "::"})
@@ -29,9 +29,19 @@ class Settings(BaseSettings):
     """UDP port of the media node."""
 
     media_host: str = ""
-    """Address announced to browsers. Empty: the address of the default route, and 127.0.0.1.
+    """Names and addresses (IPv4, IPv6) announced to browsers for media, comma-separated. Empty: this machine's own.
 
     Behind NAT this must be set, otherwise rooms stay silent."""
+
+    tls: str = "off"
+    """`local`: https with a certificate of this installation's own authority. A path: https with the certificates in that file, leaf first, and
+    the key in `tls_key`. `off`: plain http, for this machine alone or behind a proxy that speaks https."""
+
+    tls_key: Path | None = None
+    """Path of the key that belongs to the certificate `tls` names; not needed when that file holds it, too."""
+
+    trust_port: int = Field(8052, ge=0, le=65535)
+    """TCP port for plain http beside https, with `tls=local`: it shows how to trust the authority, and sends everything else to https. 0: none."""
 
     database_url: str = ""
     """SQLAlchemy URL. Empty: SQLite in the data folder. PostgreSQL: `postgresql+psycopg://…`."""
@@ -49,7 +59,8 @@ class Settings(BaseSettings):
     """Address of the broker inside the worker. Sensors on the LAN need 0.0.0.0; they then log in with the account in `secrets/mqtt`."""
 
     turn_url: str = ""
-    """`turn:host:port` of a coturn that shares `secrets/turn`. Empty: none is announced. There is never a public one."""
+    """Addresses of a coturn that shares `secrets/turn`, comma-separated (RFC 7065): `turn:host:3478`, `turn:host:3478?transport=tcp`,
+    `turns:host:443?transport=tcp`. Empty: none is announced. There is never a public one."""
 
     web_url: str = ""
     """Where worker and media find web, for processes on other machines. Empty: `host` (127.0.0.1 if that is everywhere) and `port`."""
@@ -85,7 +96,7 @@ class Settings(BaseSettings):
     """After so many hours an amount (stock, team, shelter) that nobody confirmed is shown as unconfirmed."""
 
     secure_cookies: bool = False
-    """True behind https: cookies are then sent only over it. False here, or a plain-http LAN could not log in."""
+    """True behind a proxy that speaks https: cookies are then sent only over it. False here, or a plain-http LAN could not log in."""
 
     trusted_proxies: int = Field(0, ge=0, le=5)
     """How many proxies in front of web set X-Forwarded-*. More than there are lets a caller forge its address."""
@@ -98,6 +109,27 @@ class Settings(BaseSettings):
         ZoneInfo(value)
         return value
 
+    @model_validator(mode="after")
+    def _key_with_certificate(self) -> "Settings":
+        if self.tls_key is not None and not self.certificate_given:
+            raise ValueError("FENGHUO_TLS_KEY needs the certificate's path in FENGHUO_TLS")
+        return self
+
+    @property
+    def serves_https(self) -> bool:
+        """Whether web itself speaks https."""
+        return self.tls != "off"
+
+    @property
+    def certificate_given(self) -> bool:
+        """Whether https is served with a certificate that somebody else made and renews."""
+        return self.tls not in ("off", "local")
+
+    @property
+    def cookies_secure(self) -> bool:
+        """Whether cookies are sent only over https."""
+        return self.secure_cookies or self.serves_https
+
     @property
     def database(self) -> str:
         """The SQLAlchemy URL in force."""
@@ -106,7 +138,8 @@ class Settings(BaseSettings):
     @property
     def web_address(self) -> str:
         """Where worker and media dial in."""
-        return self.web_url or f"http://{LOOPBACK if self.host in EVERYWHERE else self.host}:{self.port}"
+        scheme = "https" if self.serves_https else "http"
+        return self.web_url or f"{scheme}://{LOOPBACK if self.host in EVERYWHERE else self.host}:{self.port}"
 
     @property
     def zone(self) -> ZoneInfo:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import ssl
 from collections.abc import Callable, Coroutine
 from importlib import metadata
 from typing import Any, Protocol
@@ -56,22 +57,33 @@ def guarded(handler: Handler) -> Callable[[object], Coroutine[Any, Any, dict[str
 class Link:
     """The connection to web: dialled until `ending` is set, commands in, news and load out."""
 
-    def __init__(self, node: Commanded, web_url: str, token: str, node_id: str) -> None:
+    def __init__(
+        self, node: Commanded, web_url: str, token: str, node_id: str, trust: Callable[[], ssl.SSLContext]
+    ) -> None:
+        """`trust` says what a connection by https believes; asked for each, since certificates are renewed."""
         self._node = node
         self._web_url = web_url
+        self._trust = trust
         self.ending = False
         self._auth = {"token": token, "kind": "media", "node": node_id, "version": _version()}
 
     async def run(self) -> None:
         """Stay connected until cancelled; a lost web is dialled again after 0.25 s, doubling up to 5 s."""
-        # One HTTP session for all attempts: Socket.IO's client leaves its own open after each one that fails.
-        async with aiohttp.ClientSession() as http:
-            pause = DIAL_AGAIN_S
-            while not self.ending:
-                if await self._dial(http, pause):
-                    pause = DIAL_AGAIN_S
-                await asyncio.sleep(pause * (0.75 + 0.5 * secrets.randbelow(1000) / 1000))
-                pause = min(pause * 2, DIAL_AGAIN_MAX_S)
+        pause = DIAL_AGAIN_S
+        while not self.ending:
+            if await self._try(pause):
+                pause = DIAL_AGAIN_S
+            await asyncio.sleep(pause * (0.75 + 0.5 * secrets.randbelow(1000) / 1000))
+            pause = min(pause * 2, DIAL_AGAIN_MAX_S)
+
+    async def _try(self, pause: float) -> bool:
+        try:
+            # An HTTP session of our own: Socket.IO's client leaves its own open after each attempt that fails.
+            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._trust())) as http:
+                return await self._dial(http, pause)
+        except OSError as error:
+            log.error("what web's https should be believed by cannot be read", extra={"reason": str(error)[:200]})
+            return False
 
     async def _dial(self, http: aiohttp.ClientSession, pause: float) -> bool:
         """One connection from beginning to end; returns whether it came about."""

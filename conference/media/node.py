@@ -22,6 +22,7 @@ from conference.media.stats import Counters, PacketCost, cpu_seconds
 from conference.media.udp import UdpPort
 from foundation.errors import NotFound, ProtocolError, UserError
 from foundation.settings import Settings
+from foundation.trust import dialling
 
 TICK_S = 0.1
 IDLE_TICK_S = 1.0
@@ -291,7 +292,7 @@ async def _serve_until_told(settings: Settings, token: str, web_url: str, node_i
     node.start()
     figures = {"udp_port": node.port, "in_place_srtp": srtp.IN_PLACE, "segmentation": node.segmentation}
     log.info("the media node listens", extra=figures)
-    connection = Link(node, web_url, token, node_id)
+    connection = Link(node, web_url, token, node_id, lambda: dialling(settings))
     link = asyncio.create_task(connection.run())
     # What lives now lives as long as the process: the collector need not look at it again (a pause delays all media).
     gc.collect()

@@ -36,6 +36,7 @@ from foundation.errors import Unauthenticated
 from foundation.migrations import upgrade
 from foundation.secrets import write_private
 from foundation.settings import Settings
+from foundation.trust import dialling
 from operations.geography import MAP_FILE
 from operations.readings import newest_of_all
 from operations.sensing import Sensing
@@ -146,7 +147,7 @@ def _fill_history(database: Database, clock: Clock, settings: Settings, flood: F
 
 def _greet(guide: Guide, settings: Settings, stopping: threading.Event) -> None:
     """Once the server answers, write the guide down and print the addresses and the sample accounts."""
-    while not _ready(guide.url):
+    while not _ready(settings):
         if stopping.wait(READY_LOOK_S):
             return
     file = settings.home / GUIDE_FILE
@@ -169,9 +170,9 @@ def _greet(guide: Guide, settings: Settings, stopping: threading.Event) -> None:
     click.echo("\n".join(lines))
 
 
-def _ready(address: str) -> bool:
+def _ready(settings: Settings) -> bool:
     try:
-        with urlopen(f"{address}/readyz", timeout=2) as answer:
+        with urlopen(f"{settings.web_address}/readyz", timeout=2, context=dialling(settings)) as answer:
             return bool(answer.status == 200)
     except (URLError, OSError):
         return False
