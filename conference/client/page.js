@@ -1,116 +1,162 @@
-/** The consultation page: wires the protocol to the views, the controls and the keyboard. */
+/** The consultation page: wires the protocol to the views. What each does is in its own module. */
 
 import { post } from "./api.js";
-import * as devices from "./devices.js";
+import { stayAwake } from "./awake.js";
+import { Calls } from "./calls.js";
+import { Chat, unreadWords } from "./chat.js";
+import { control, drawControls, drawTab, flag } from "./controls.js";
+import { remembered } from "./devices.js";
+import { showLine, showLink } from "./head.js";
 import { Invite } from "./invite.js";
+import { listen } from "./keys.js";
+import { LayoutMenu } from "./layoutmenu.js";
+import { Lead } from "./lead.js";
+import { Minutes } from "./minutes.js";
+import { tell, tellError } from "./notice.js";
+import { Own } from "./own.js";
+import { Panel } from "./panel.js";
 import { People } from "./people.js";
 import { Prejoin } from "./prejoin.js";
 import { RoomClient } from "./protocol.js";
-import { byId, config, hasText, t } from "./text.js";
+import { Settings } from "./settings.js";
+import { Sounds } from "./sounds.js";
+import { inRoom, show, showEnd } from "./stage.js";
+import { Talk } from "./talk.js";
+import { byId, config, t } from "./text.js";
 import { Tiles } from "./tiles.js";
 
-const NOTICE_MS = 6000;
+const MEASURE_MS = 2000;
 
-const views = { prejoin: byId("prejoin", HTMLElement), room: byId("room", HTMLElement), over: byId("over", HTMLElement) };
-const linkMark = byId("link", HTMLElement);
-const lineMark = byId("line", HTMLElement);
-const title = byId("title", HTMLHeadingElement);
-const notice = byId("notice", HTMLElement);
-const soundBar = byId("sound", HTMLElement);
-const sounds = byId("sounds", HTMLElement);
-
-/** @type {import("./wire.js").Participant[]} */
-let roster = [];
-let me = "";
-let host = false;
-let cameraId = "";
+/** @type {import("./wire.js").Roster} */
+let roster = { version: 0, participants: [] };
 let askedToMute = false;
-/** @type {ReturnType<typeof setTimeout> | undefined} */
-let noticeTimer;
-/** @type {WakeLockSentinel | null} */
-let wakeLock = null;
-/** @type {Map<string, HTMLAudioElement>} */
-const speakers = new Map();
 
+const title = byId("title", HTMLHeadingElement);
+const askDialog = byId("asked", HTMLDialogElement);
+const sounds = new Sounds();
 const tiles = new Tiles(byId("tiles", HTMLElement), (wanted) => client.want(wanted));
-const people = new People({
-  mute: (participant) => void client.mute(participant).catch(tellError),
-  remove: (participant) => void client.remove(participant).catch(tellError),
-});
-const invite = new Invite();
 
 const client = new RoomClient(config.room, {
   link(state, tries, reason) {
-    if (state === "over") {
-      end(reason);
-      return;
-    }
-    linkMark.dataset.link = state;
-    linkMark.textContent = t(`room.link.${state}`, { n: tries });
+    if (state === "over") end(reason);
+    else showLink(state, tries);
+  },
+  lobby(name) {
+    byId("lobby-title", HTMLElement).textContent = name;
+    show("lobby");
   },
   welcome(welcome) {
-    me = welcome.participant;
-    host = welcome.role === "host";
+    if (!inRoom()) show("room");
     title.textContent = welcome.title;
     document.title = `${welcome.title} · ${t("room.brand")}`;
-    tiles.me = me;
+    tiles.me = chat.me = welcome.participant;
     tiles.videoSlots = welcome.video_slots;
     tiles.clockAhead = welcome.now - Date.now();
     control("invite").hidden = !config.may_invite;
-    byId("end", HTMLButtonElement).hidden = !host;
-    drawControls();
+    byId("end", HTMLButtonElement).hidden = !isHost();
+    minutes.show(isHost());
+    for (const said of welcome.chat ?? []) chat.add(said, true);
+    for (const entry of welcome.minutes ?? []) minutes.add(entry);
+    draw();
   },
   roster(told) {
-    roster = told.participants;
-    tiles.people = roster;
+    roster = told;
+    talk.heard(told);
+    tiles.people = told.participants;
+    tiles.floor = told.floor?.participant ?? null;
     tiles.draw();
-    people.show(roster, me, host);
+    draw();
   },
   track(slot, track) {
     if (slot.startsWith("v")) tiles.setTrack(slot, track);
-    else hear(slot, track);
+    else sounds.hear(slot, track);
   },
   shown(shown) {
     tiles.shown = shown;
     tiles.draw();
   },
-  speakers(participants) {
-    tiles.speaking = new Set(participants);
-    tiles.draw();
-  },
+  speakers: (participants) => tiles.setSpeaking(participants),
   line(line) {
-    const weak = !line.send.pictures || line.step !== "full";
-    const key = line.send.pictures ? line.step : "own";
-    lineMark.hidden = !weak;
-    lineMark.textContent = weak ? t(`room.line.${key}`, { rate: Math.round(line.bps / 1000), loss: Math.round(line.loss * 100) }) : "";
+    tiles.step = line.step;
+    showLine(line);
   },
   muted(muted) {
-    if (muted && !askedToMute && client.welcome !== null) tell(t("room.muted_by_host"));
-    drawControls();
+    if (muted && !askedToMute && !talk.holding && client.welcome !== null && talk.mode === "open") tell(t("room.muted_by_host"));
+    draw();
   },
+  asked(by) {
+    byId("asked-by", HTMLElement).textContent = t("room.asked.by", { name: by });
+    if (client.muted && !askDialog.open) askDialog.showModal();
+  },
+  waiting(who) {
+    lead.wait(who);
+    flag("people", who.length === 0 ? "" : String(who.length), t("room.lobby.waiting", { n: who.length }));
+  },
+  said: (said) => chat.add(said),
+  minuted: (entry) => minutes.add(entry),
+});
+
+const own = new Own(client, () => {
+  tiles.own = { camera: own.camera, screen: own.screen };
+  tiles.draw();
+  draw();
+  void settings.draw();
+});
+const settings = new Settings(own, sounds);
+const talk = new Talk(client, draw);
+const people = new People(client.commands);
+const lead = new Lead(client.commands);
+const calls = new Calls(client.commands);
+const minutes = new Minutes(client.commands);
+const invite = new Invite();
+const layouts = new LayoutMenu(tiles);
+const chat = new Chat(client.commands, (unread) => flag("chat", unread === 0 ? "" : String(Math.min(99, unread)), unreadWords(unread)));
+const panel = new Panel((tab) => {
+  drawTab(tab);
+  byId("more", HTMLElement).dataset.open = "false";
+  drawChat();
 });
 
 const prejoin = new Prejoin((opened) => {
   show("room");
-  cameraId = opened.cameraId;
+  own.start(opened);
   tiles.own.camera = opened.camera;
-  watchEnd(opened.camera);
-  client.join({ audio: opened.audio, camera: opened.camera, muted: opened.audio === null });
-  void stayAwake();
-  drawControls();
+  void sounds.setSpeaker(remembered().speaker);
+  client.join({ audio: opened.microphone, camera: opened.camera, muted: opened.microphone === null });
+  stayAwake(true);
+  layouts.draw();
+  draw();
 });
 
-/** @type {Record<string, (button: HTMLElement) => void | Promise<void>>} */
+/** @type {Record<string, (button: HTMLElement) => void | Promise<unknown>>} */
 const actions = {
   mute: toggleMute,
-  camera: toggleCamera,
-  screen: toggleScreen,
-  people: togglePeople,
+  camera: () => own.toggleCamera(),
+  screen: () => own.toggleScreen(),
+  hand: () => client.commands.hand(typeof self()?.hand !== "number"),
+  people: () => panel.toggle("people"),
+  chat: () => panel.toggle("chat"),
+  calls: () => panel.toggle("calls"),
+  minutes: () => panel.toggle("minutes"),
+  "panel-close": () => panel.show(null),
+  layout: () => layouts.toggle(),
+  "layout-next": () => layouts.next(),
+  settings: () => settings.open(),
+  "settings-close": () => settings.dialog.close(),
+  more: (button) => toggleMore(button),
+  escape: closeAll,
   invite: () => invite.open(),
   "invite-close": () => invite.close(),
   copy: (button) => invite.copy(button),
-  sound: turnOnSound,
+  sound: () => sounds.turnOn(),
+  resume: () => own.resume(),
+  "asked-yes": () => {
+    askDialog.close();
+    return client.setMuted(false);
+  },
+  "asked-no": () => askDialog.close(),
   leave: () => client.leave(),
+  "leave-lobby": () => client.leave(),
   end: endForAll,
   again: () => location.reload(),
 };
@@ -119,37 +165,100 @@ document.addEventListener("click", (event) => {
   const button = event.target instanceof Element ? event.target.closest("[data-action]") : null;
   if (button instanceof HTMLElement) void run(button.dataset.action ?? "", button);
 });
+listen({
+  live: inRoom,
+  run(action) {
+    const button = document.querySelector(`.controls [data-action="${action}"]`);
+    if (button instanceof HTMLButtonElement && (button.disabled || button.hidden)) return;
+    void run(action, button instanceof HTMLElement ? button : document.body);
+  },
+  press() {
+    const speaks = talk.mode === "floor" || talk.holding || (client.muted && document.activeElement === document.body);
+    if (speaks) talk.press();
+    return speaks;
+  },
+  release: () => talk.release(),
+});
 
-document.addEventListener("keydown", (event) => {
-  if (views.room.hidden || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-  if (event.target instanceof Element && event.target.closest("input, select, textarea, dialog")) return;
-  const name = { m: "mute", v: "camera", s: "screen", p: "people" }[event.key.toLowerCase()];
-  if (name === undefined || control(name).disabled) return;
-  event.preventDefault();
-  void run(name, control(name));
+// Held like the button of a radio; a host who was given the floor ends it with a click.
+const talkButton = control("talk");
+talkButton.addEventListener("pointerdown", (event) => {
+  if (talk.mine && !talk.holding) return;
+  talkButton.setPointerCapture(event.pointerId);
+  talk.press();
+});
+for (const what of ["pointerup", "pointercancel", "lostpointercapture"]) talkButton.addEventListener(what, () => talk.release());
+talkButton.addEventListener("contextmenu", (event) => event.preventDefault());
+talkButton.addEventListener("click", () => {
+  if (talk.mine && !talk.holding) void talk.giveBack();
 });
 
 // Closing the page is leaving; a page that only sleeps (a phone's) comes back and goes on.
 addEventListener("pagehide", (event) => {
   if (!event.persisted) client.leave();
 });
-document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "visible" && !views.room.hidden) void stayAwake();
-});
+document.addEventListener("visibilitychange", () => void client.setHidden(document.visibilityState === "hidden").catch(() => undefined));
+setInterval(() => void measure().catch(() => undefined), MEASURE_MS);
 
 /** @param {string} name @param {HTMLElement} button */
 async function run(name, button) {
-  const action = actions[name];
-  if (action === undefined) return;
   try {
-    await action(button);
+    await actions[name]?.(button);
   } catch (error) {
     tellError(error);
   }
 }
 
+function isHost() {
+  return client.welcome?.role === "host";
+}
+
+function self() {
+  return roster.participants.find((one) => one.participant === client.welcome?.participant);
+}
+
+function serverNow() {
+  return Date.now() + tiles.clockAhead;
+}
+
+/** Show who is there, what is allowed and what one does oneself, as everything stands now. */
+function draw() {
+  const rules = roster.rules ?? { locked: false, lobby: false, talk: "open", chat: "everyone" };
+  drawControls({
+    listener: client.welcome?.role === "listener",
+    muted: client.muted,
+    microphone: own.microphone !== null,
+    camera: own.camera !== null,
+    screen: own.screen !== null,
+    hand: typeof self()?.hand === "number",
+    floorMode: talk.mode === "floor",
+    talking: talk.holding,
+    mine: talk.mine,
+  });
+  people.show(roster.participants, { me: tiles.me, host: isHost(), floor: talk.floor?.participant ?? null, talk: talk.mode, now: serverNow() });
+  lead.show(isHost(), rules);
+  calls.show(roster, isHost(), serverNow());
+  const holder = roster.participants.find((one) => one.participant === talk.floor?.participant);
+  const floor = byId("floor", HTMLElement);
+  floor.hidden = talk.mode !== "floor";
+  floor.textContent = holder === undefined ? t("room.floor.free") : t("room.floor.holds", { name: holder.name });
+  byId("locked", HTMLElement).hidden = !rules.locked;
+  drawChat();
+}
+
+function drawChat() {
+  const may = roster.rules?.chat !== "speakers" || client.welcome?.role !== "listener";
+  const open = panel.open === "chat";
+  if (open !== chat.open || chat.form.hidden === may) chat.show(open, may);
+}
+
+async function measure() {
+  if (client.session === null || document.visibilityState === "hidden") return;
+  const [{ slots }, sent] = await Promise.all([client.stats(), client.session.sent()]);
+  tiles.measure(slots, sent, performance.now());
+}
+
 async function toggleMute() {
-  if (control("mute").disabled) return;
   askedToMute = true;
   try {
     await client.setMuted(!client.muted);
@@ -158,65 +267,17 @@ async function toggleMute() {
   }
 }
 
-async function toggleCamera() {
-  if (client.sending.camera !== null) {
-    client.sending.camera.stop();
-    tiles.own.camera = null;
-    await client.setCamera(null);
-  } else {
-    const { track, trouble } = await devices.openCamera(cameraId);
-    if (track === null) {
-      tell(t(`room.trouble.${trouble ?? "missing"}`));
-      return;
-    }
-    watchEnd(track);
-    tiles.own.camera = track;
-    await client.setCamera(track);
-  }
-  tiles.draw();
-  drawControls();
+/** @param {HTMLElement} button */
+function toggleMore(button) {
+  const more = byId("more", HTMLElement);
+  more.dataset.open = String(more.dataset.open !== "true");
+  button.setAttribute("aria-expanded", more.dataset.open);
 }
 
-async function toggleScreen() {
-  if (client.sending.screen !== null) {
-    client.sending.screen.stop();
-    await endScreen();
-    return;
-  }
-  let stream;
-  try {
-    stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { ideal: 10, max: 15 } }, audio: false });
-  } catch {
-    tell(t("room.trouble.screen"));
-    return;
-  }
-  const [track] = stream.getVideoTracks();
-  // The browser has a button of its own that ends the sharing.
-  track.addEventListener("ended", () => void endScreen().catch(tellError));
-  tiles.own.screen = track;
-  await client.setScreen(track);
-  drawControls();
-}
-
-async function endScreen() {
-  tiles.own.screen = null;
-  await client.setScreen(null);
-  drawControls();
-}
-
-/** A camera that is unplugged ends by itself. @param {MediaStreamTrack | null} track */
-function watchEnd(track) {
-  track?.addEventListener("ended", () => {
-    if (client.sending.camera !== track) return;
-    tiles.own.camera = null;
-    tell(t("room.trouble.no_camera"));
-    void client.setCamera(null).catch(tellError).then(drawControls);
-  });
-}
-
-function togglePeople() {
-  people.panel.hidden = !people.panel.hidden;
-  control("people").setAttribute("aria-expanded", String(!people.panel.hidden));
+function closeAll() {
+  byId("more", HTMLElement).dataset.open = "false";
+  layouts.close();
+  panel.show(null);
 }
 
 async function endForAll() {
@@ -225,92 +286,11 @@ async function endForAll() {
   if (!answer.ok) tell(String(answer.body.detail ?? answer.body.title ?? answer.status));
 }
 
-/** @param {string} slot @param {MediaStreamTrack} track */
-function hear(slot, track) {
-  let speaker = speakers.get(slot);
-  if (speaker === undefined) {
-    speaker = document.createElement("audio");
-    speaker.autoplay = true;
-    speakers.set(slot, speaker);
-    sounds.append(speaker);
-  }
-  speaker.srcObject = new MediaStream([track]);
-  speaker.play().catch((error) => {
-    if (error instanceof DOMException && error.name === "NotAllowedError") soundBar.hidden = false;
-  });
-}
-
-async function turnOnSound() {
-  soundBar.hidden = true;
-  for (const speaker of speakers.values()) await speaker.play();
-}
-
-async function stayAwake() {
-  try {
-    if (wakeLock === null || wakeLock.released) wakeLock = (await navigator.wakeLock?.request("screen")) ?? null;
-  } catch {
-    // Low battery or a hidden page: the screen may sleep, nothing else changes.
-    wakeLock = null;
-  }
-}
-
-function drawControls() {
-  const listener = client.welcome?.role === "listener";
-  byId("listens", HTMLElement).hidden = !listener;
-  for (const name of ["mute", "camera", "screen"]) control(name).hidden = listener;
-  const muted = client.muted || client.sending.audio === null;
-  dress("mute", muted ? "icon-mic-off" : "icon-mic", t(muted ? "room.do.unmute" : "room.do.mute"), muted, listener || client.sending.audio === null);
-  const camera = client.sending.camera !== null;
-  dress("camera", camera ? "icon-camera" : "icon-camera-off", t(camera ? "room.do.camera_off" : "room.do.camera_on"), !camera, listener || navigator.mediaDevices === undefined);
-  const screen = client.sending.screen !== null;
-  dress("screen", "icon-screen", t(screen ? "room.do.screen_off" : "room.do.screen_on"), screen, listener || navigator.mediaDevices?.getDisplayMedia === undefined);
-}
-
-/** @param {string} name @param {string} iconId @param {string} words @param {boolean} pressed @param {boolean} disabled */
-function dress(name, iconId, words, pressed, disabled) {
-  const button = control(name);
-  button.querySelector("use")?.setAttribute("href", `#${iconId}`);
-  const label = button.querySelector("span");
-  if (label !== null) label.textContent = words;
-  button.setAttribute("aria-pressed", String(pressed));
-  button.disabled = disabled;
-}
-
-/** @param {string} name @returns {HTMLButtonElement} */
-function control(name) {
-  const button = document.querySelector(`.controls [data-action="${name}"]`);
-  if (!(button instanceof HTMLButtonElement)) throw new Error(`the page has no control ${name}`);
-  return button;
-}
-
-/** @param {string} words */
-function tell(words) {
-  notice.textContent = words;
-  notice.hidden = false;
-  clearTimeout(noticeTimer);
-  noticeTimer = setTimeout(() => {
-    notice.hidden = true;
-  }, NOTICE_MS);
-}
-
-/** @param {unknown} error */
-function tellError(error) {
-  tell(error instanceof Error ? error.message : String(error));
-}
-
-/** @param {"prejoin" | "room" | "over"} name */
-function show(name) {
-  for (const [key, view] of Object.entries(views)) view.hidden = key !== name;
-  document.body.dataset.stage = name;
-}
-
 /** @param {string} reason */
 function end(reason) {
-  for (const track of [client.sending.audio, client.sending.camera, client.sending.screen]) track?.stop();
-  void wakeLock?.release();
-  byId("over-reason", HTMLElement).textContent = t(hasText(`room.over.${reason}`) ? `room.over.${reason}` : "room.over.forbidden");
-  views.over.querySelector("button")?.toggleAttribute("hidden", reason === "removed" || reason === "ended" || reason === "link_refused");
-  show("over");
+  own.stop();
+  stayAwake(false);
+  showEnd(reason);
 }
 
 /** Exchange the join link for this browser's right to enter, and take it out of the address bar. @param {string} link */

@@ -1,53 +1,69 @@
-/** The list of all who take part, and what a host can do with each. */
+/** The list of all who take part, in the order of raised hands, and what a host can do with each. */
 
-import { icon } from "./tiles.js";
-import { byId, t } from "./text.js";
+import { icon, made } from "./draw.js";
+import { tellError } from "./notice.js";
+import { byId, span, t } from "./text.js";
+
+/** @typedef {import("./wire.js").Participant} Participant */
 
 export class People {
-  /** @param {{mute: (participant: string) => void, remove: (participant: string) => void}} actions */
-  constructor(actions) {
-    this.actions = actions;
-    this.panel = byId("people", HTMLElement);
-    this.title = byId("people-title", HTMLHeadingElement);
+  /** @param {import("./commands.js").Commands} commands */
+  constructor(commands) {
+    this.commands = commands;
     this.list = byId("people-list", HTMLUListElement);
+    this.count = byId("people-count", HTMLElement);
     this.drawn = "";
   }
 
-  /** @param {import("./wire.js").Participant[]} people @param {string} me @param {boolean} host */
-  show(people, me, host) {
-    const text = JSON.stringify([people, me, host]);
+  /**
+   * @param {Participant[]} people
+   * @param {{me: string, host: boolean, floor: string | null, talk: string, now: number}} seen by whom, and who may speak
+   */
+  show(people, seen) {
+    const text = JSON.stringify([people, { ...seen, now: 0 }]);
     if (text === this.drawn) return;
     this.drawn = text;
-    this.title.textContent = t("room.people.title", { n: people.length });
-    this.list.replaceChildren(...people.map((who) => this.#line(who, who.participant === me, host)));
+    this.count.textContent = String(people.length);
+    const hands = [...people].sort((a, b) => (a.hand ?? Infinity) - (b.hand ?? Infinity) || 0);
+    const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.key : undefined;
+    this.list.replaceChildren(...hands.map((who) => this.#line(who, seen)));
+    // Drawn anew under the finger of whoever walks through with the keyboard.
+    if (focused !== undefined) this.list.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.parentElement?.querySelector("button")?.focus();
   }
 
-  /** @param {import("./wire.js").Participant} who @param {boolean} own @param {boolean} host */
-  #line(who, own, host) {
-    const line = document.createElement("li");
+  /** @param {Participant} who @param {{me: string, host: boolean, floor: string | null, talk: string, now: number}} seen */
+  #line(who, { me, host, floor, talk, now }) {
+    const own = who.participant === me;
+    const line = made("li", "");
     line.dataset.participant = who.participant;
-    const name = document.createElement("strong");
-    name.textContent = own ? t("room.tile.you", { name: who.name }) : who.name;
-    const about = document.createElement("small");
-    about.textContent = [t(`room.role.${who.role}`), t(who.connected ? "room.people.here" : "room.people.gone"), ...(who.muted ? [t("room.tile.muted")] : [])].join(" · ");
-    line.append(name, about);
-    if (host && !own) {
-      const actions = document.createElement("div");
-      actions.className = "people__do";
-      const silence = document.createElement("button");
-      silence.className = "button";
-      silence.disabled = who.muted || who.role === "listener";
-      silence.append(icon("icon-mic-off", t("room.people.mute", { name: who.name })));
-      silence.addEventListener("click", () => this.actions.mute(who.participant));
-      const out = document.createElement("button");
-      out.className = "button";
-      out.textContent = "×";
-      out.setAttribute("aria-label", t("room.people.remove", { name: who.name }));
-      out.title = t("room.people.remove", { name: who.name });
-      out.addEventListener("click", () => this.actions.remove(who.participant));
-      actions.append(silence, out);
-      line.append(actions);
+    line.dataset.connected = String(who.connected);
+    const name = made("strong", "", own ? t("room.tile.you", { name: who.name }) : who.name);
+    const states = [t(`room.role.${who.role}`)];
+    if (!who.connected) states.push(t(who.hidden ? "room.people.asleep" : "room.people.gone"));
+    if (who.participant === floor) states.push(t("room.tile.floor"));
+    if (typeof who.hand === "number") states.push(t("room.people.hand", { since: span(now - who.hand) }));
+    else if (who.muted && who.role !== "listener") states.push(t("room.tile.muted"));
+    line.append(name, made("small", "", states.join(" · ")));
+    const actions = made("div", "people__do");
+    /** @param {string} key @param {string} iconId @param {() => Promise<unknown>} run */
+    const add = (key, iconId, run) => {
+      const words = t(`room.people.${key}`, { name: who.name });
+      const one = made("button", "button");
+      one.dataset.key = `${key}/${who.participant}`;
+      one.title = words;
+      one.append(icon(iconId, words));
+      one.addEventListener("click", () => void run().catch(tellError));
+      actions.append(one);
+    };
+    if (host && typeof who.hand === "number" && !own) add("lower", "icon-hand", () => this.commands.hand(false, who.participant));
+    const mayPass = talk === "floor" && who.role !== "listener" && who.participant !== floor && !own && (host || floor === me);
+    if (mayPass) add("pass", "icon-floor", () => this.commands.pass(who.participant));
+    if (host && !own && who.role !== "listener") {
+      if (who.muted) add("ask", "icon-mic", () => this.commands.askToUnmute(who.participant));
+      else add("mute", "icon-mic-off", () => this.commands.mute(who.participant));
     }
+    if (host && !own) add("remove", "icon-leave", () => (confirm(t("room.people.remove_sure", { name: who.name })) ? this.commands.remove(who.participant) : Promise.resolve()));
+    if (actions.childElementCount > 0) line.append(actions);
     return line;
   }
 }

@@ -1,101 +1,185 @@
-/** The view before joining: own picture, microphone level, choice of devices; gives what was opened when the person joins. */
+/** The view before joining: own picture, microphone level, a tone for the loudspeaker, how the line is; gives what was opened when the person joins. */
 
+import { chosen, fill, idOf } from "./chooser.js";
 import * as devices from "./devices.js";
+import { playTone, watchLevel } from "./level.js";
+import { measure } from "./linecheck.js";
 import { byId, config, t } from "./text.js";
 
-const KEEP = "fenghuo-room-devices";
+/** @typedef {{microphone: MediaStreamTrack | null, camera: MediaStreamTrack | null}} Opened */
+/** @typedef {"good" | "weak" | "bad"} Verdict */
 
-/** @typedef {{audio: MediaStreamTrack | null, camera: MediaStreamTrack | null, cameraId: string}} Opened */
+/** A file of ours that every page needs anyway, large enough to measure with. */
+const LARGE = "/assets/vendor/noto-sans-sc/index.css";
+const SMALL = "/assets/css/tokens.css";
+const PICTURES_KBPS = 800;
+const VOICE_KBPS = 100;
+const SLOW_MS = 400;
+/** Below this level nobody speaks, or the microphone is switched off at its cable. */
+const HEARD_LEVEL = 0.25;
+const SILENT_MS = 6000;
 
 export class Prejoin {
   /** @param {(opened: Opened) => void} joined */
   constructor(joined) {
     this.picture = byId("own-preview", HTMLVideoElement);
     this.note = byId("preview-note", HTMLParagraphElement);
-    this.trouble = byId("device-trouble", HTMLParagraphElement);
     this.microphones = byId("choose-microphone", HTMLSelectElement);
     this.cameras = byId("choose-camera", HTMLSelectElement);
+    this.speakers = byId("choose-speaker", HTMLSelectElement);
     this.level = byId("level", HTMLElement);
     this.levelHint = byId("level-hint", HTMLParagraphElement);
+    this.toneButton = byId("tone", HTMLButtonElement);
+    this.toneHint = byId("tone-hint", HTMLElement);
+    this.line = byId("line-check", HTMLElement);
     this.button = byId("join", HTMLButtonElement);
-    /** @type {MediaStreamTrack | null} */
-    this.audio = null;
-    /** @type {MediaStreamTrack | null} */
-    this.camera = null;
+    /** @type {Opened} */
+    this.opened = { microphone: null, camera: null };
+    this.heardAt = 0;
     /** @type {() => void} */
     this.endLevel = () => {};
     /** @type {Promise<void>} what is being opened right now; joining waits for it */
     this.opening = Promise.resolve();
+    this.joined = false;
     for (const select of [this.microphones, this.cameras]) select.addEventListener("change", () => this.reopen());
+    this.speakers.addEventListener("change", () => devices.remember({ speaker: chosen(this.speakers) ?? "" }));
+    this.toneButton.addEventListener("click", () => void this.#tone());
+    navigator.mediaDevices?.addEventListener("devicechange", () => {
+      if (this.joined) return;
+      // What is open and lives stays open: only what is missing is looked for again.
+      const lives = [this.opened.microphone, this.opened.camera].every((track) => track?.readyState === "live");
+      if (lives || config.role === "listener") void this.#list();
+      else this.reopen();
+    });
     this.button.addEventListener("click", async () => {
       this.button.disabled = true;
       await this.opening;
+      this.joined = true;
       this.endLevel();
       this.picture.srcObject = null;
-      joined({ audio: this.audio, camera: this.camera, cameraId: this.cameras.value === "none" ? "" : this.cameras.value });
+      joined(this.opened);
     });
   }
 
   /** Open the devices of last time, or any; who only listens is asked for none. */
   start() {
-    if (config.role === "listener") return;
-    const kept = remembered();
-    this.opening = this.#open(kept.microphone, kept.camera);
+    void this.#checkLine();
+    if (config.role === "listener") {
+      void this.#list();
+      return;
+    }
+    this.opening = this.#open(devices.remembered());
   }
 
   /** Open what is chosen now. */
   reopen() {
-    const chosen = { microphone: this.microphones.value === "none" ? null : this.microphones.value, camera: this.cameras.value === "none" ? null : this.cameras.value };
-    localStorage.setItem(KEEP, JSON.stringify(chosen));
-    this.opening = this.opening.then(() => this.#open(chosen.microphone, chosen.camera));
+    // A list that is empty so far says nothing about what the person wants.
+    const keep = devices.remembered();
+    const wanted = {
+      microphone: this.microphones.selectedIndex < 0 ? keep.microphone : chosen(this.microphones),
+      camera: this.cameras.selectedIndex < 0 ? keep.camera : chosen(this.cameras),
+    };
+    devices.remember(wanted);
+    this.opening = this.opening.then(() => this.#open(wanted));
   }
 
-  /** @param {string | null} microphone @param {string | null} camera */
-  async #open(microphone, camera) {
+  /** @param {{microphone: string | null, camera: string | null}} wanted */
+  async #open(wanted) {
     this.endLevel();
     this.endLevel = () => {};
-    this.audio?.stop();
-    this.camera?.stop();
-    let opened = await devices.open({ microphone, camera });
-    if (opened.trouble !== null && (microphone || camera)) {
-      // A device of last time may be gone: then any will do.
-      for (const track of [opened.audio, opened.camera]) track?.stop();
-      opened = await devices.open({ microphone: microphone === null ? null : "", camera: camera === null ? null : "" });
-    }
-    this.audio = opened.audio;
-    this.camera = opened.camera;
-    this.picture.srcObject = opened.camera === null ? null : new MediaStream([opened.camera]);
-    this.note.hidden = opened.camera !== null;
+    this.opened.microphone?.stop();
+    this.opened.camera?.stop();
+    const { microphone, camera } = await devices.openBoth(wanted);
+    this.opened = { microphone: microphone.track, camera: camera.track };
+    this.picture.srcObject = camera.track === null ? null : new MediaStream([camera.track]);
+    this.note.hidden = camera.track !== null;
     this.note.textContent = t("room.prejoin.camera_off");
-    this.trouble.hidden = opened.trouble === null;
-    this.trouble.textContent = opened.trouble === null ? "" : t(`room.trouble.${opened.trouble}`);
-    this.levelHint.hidden = opened.audio === null;
-    this.level.style.transform = "scaleX(0)";
-    if (opened.audio !== null) {
-      this.endLevel = devices.watchLevel(opened.audio, (level) => {
-        this.level.style.transform = `scaleX(${level.toFixed(2)})`;
+    sayCause("camera", camera.cause);
+    sayCause("microphone", microphone.cause);
+    this.#watchLevel();
+    await this.#list();
+    for (const kind of /** @type {const} */ (["microphone", "camera"])) {
+      this.opened[kind]?.addEventListener("ended", () => {
+        if (!this.joined) sayCause(kind, "unplugged");
       });
     }
+  }
+
+  #watchLevel() {
+    const { microphone } = this.opened;
+    this.level.style.transform = "scaleX(0)";
+    this.levelHint.hidden = microphone === null;
+    if (microphone === null) return;
+    this.heardAt = performance.now();
+    this.#hint("speak");
+    this.endLevel = watchLevel(microphone, (level) => {
+      this.level.style.transform = `scaleX(${level.toFixed(2)})`;
+      const now = performance.now();
+      if (level > HEARD_LEVEL) {
+        this.heardAt = now;
+        this.#hint("heard");
+      } else if (now - this.heardAt > SILENT_MS) {
+        this.#hint("silent");
+      }
+    });
+  }
+
+  /** @param {"speak" | "heard" | "silent"} what */
+  #hint(what) {
+    if (this.levelHint.dataset.heard === what) return;
+    this.levelHint.dataset.heard = what;
+    this.levelHint.textContent = t(`room.prejoin.${what}`);
+  }
+
+  async #list() {
     const known = await devices.list();
-    fill(this.microphones, known.microphones, this.audio);
-    fill(this.cameras, known.cameras, this.camera);
+    fill(this.microphones, known.microphone, idOf(this.opened.microphone), true);
+    fill(this.cameras, known.camera, idOf(this.opened.camera), true);
+    fill(this.speakers, known.speaker, devices.remembered().speaker, false);
+    this.speakers.disabled = !devices.choosesSpeaker() || known.speaker.length === 0;
+  }
+
+  async #tone() {
+    this.toneButton.disabled = true;
+    this.toneHint.textContent = t("room.prejoin.tone_playing");
+    try {
+      await playTone(this.speakers.value === "none" ? "" : this.speakers.value);
+      this.toneHint.textContent = t("room.prejoin.tone_heard");
+    } catch {
+      this.toneHint.textContent = t("room.prejoin.tone_failed");
+    } finally {
+      this.toneButton.disabled = false;
+    }
+  }
+
+  async #checkLine() {
+    this.#sayLine("checking", t("room.prejoin.line_checking"));
+    try {
+      const { roundTripMs, kbps } = await measure(SMALL, LARGE);
+      const verdict = verdictOf(roundTripMs, kbps);
+      const rate = kbps >= 10_000 ? `${Math.round(kbps / 1000)} Mbit/s` : kbps >= 1000 ? `${(kbps / 1000).toFixed(1)} Mbit/s` : `${Math.round(kbps)} kbit/s`;
+      this.#sayLine(verdict, t(`room.prejoin.line_${verdict}`, { rate, ms: Math.max(1, Math.round(roundTripMs)) }));
+    } catch {
+      this.#sayLine("bad", t("room.prejoin.line_none"));
+    }
+  }
+
+  /** @param {string} verdict @param {string} words */
+  #sayLine(verdict, words) {
+    this.line.dataset.verdict = verdict;
+    this.line.textContent = words;
   }
 }
 
-/** @param {HTMLSelectElement} select @param {MediaDeviceInfo[]} known @param {MediaStreamTrack | null} track */
-function fill(select, known, track) {
-  const options = known.map((device, index) => new Option(device.label || t("room.prejoin.device", { n: index + 1 }), device.deviceId));
-  select.replaceChildren(...options, new Option(t("room.prejoin.none"), "none"));
-  select.value = track === null ? "none" : (track.getSettings().deviceId ?? "");
-  if (select.selectedIndex < 0) select.selectedIndex = 0;
+/** @param {number} roundTripMs @param {number} kbps @returns {Verdict} */
+function verdictOf(roundTripMs, kbps) {
+  if (kbps < VOICE_KBPS) return "bad";
+  return kbps < PICTURES_KBPS || roundTripMs > SLOW_MS ? "weak" : "good";
 }
 
-/** @returns {{microphone: string | null, camera: string | null}} */
-function remembered() {
-  try {
-    const kept = JSON.parse(localStorage.getItem(KEEP) ?? "{}");
-    return { microphone: kept.microphone === null ? null : String(kept.microphone ?? ""), camera: kept.camera === null ? null : String(kept.camera ?? "") };
-  } catch {
-    return { microphone: "", camera: "" };
-  }
+/** @param {devices.Kind} kind @param {devices.Cause | "unplugged" | null} cause */
+function sayCause(kind, cause) {
+  const line = byId(`trouble-${kind}`, HTMLParagraphElement);
+  line.hidden = cause === null;
+  line.textContent = cause === null ? "" : t(`room.trouble.${kind}.${cause}`);
 }

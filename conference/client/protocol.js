@@ -3,6 +3,7 @@
  * It knows no page: whatever shows a room gives it tracks and listens to its events.
  */
 
+import { Commands } from "./commands.js";
 import { newSessionId, Session } from "./session.js";
 import { Refused, Wire } from "./wire.js";
 
@@ -10,13 +11,15 @@ import { Refused, Wire } from "./wire.js";
 /** @typedef {import("./wire.js").Shown} Shown */
 /** @typedef {import("./wire.js").Wanted} Wanted */
 /** @typedef {import("./wire.js").Welcome} Welcome */
-/** @typedef {"connecting" | "live" | "reconnecting" | "signal_lost" | "no_node" | "over"} LinkState */
+/** @typedef {"connecting" | "waiting" | "live" | "reconnecting" | "signal_lost" | "no_node" | "over"} LinkState */
 /**
  * What happens in a room.
- * `link`: how the connection is, how many tries it has taken, and for "over" why. `welcome`: who one is. `track`: a slot's receiving track (anew after
- * each new session). `shown`: what a slot shows from now on. `muted`: muted or not, by oneself or a host.
+ * `link`: how the connection is, how many tries it has taken, and for "over" why. `lobby`: one waits until a host lets one in. `welcome`: who one is.
+ * `track`: a slot's receiving track (anew after each new session). `shown`: what a slot shows from now on. `muted`: muted or not, by oneself or a host.
+ * `asked`: a host, by name, asks to unmute. `waiting`: to hosts, who waits. `said`, `minuted`: an entry of the chat, of the minutes.
  * @typedef {object} Events
  * @property {(state: LinkState, tries: number, reason: string) => void} link
+ * @property {(title: string) => void} lobby
  * @property {(welcome: Welcome) => void} welcome
  * @property {(roster: Roster) => void} roster
  * @property {(slot: string, track: MediaStreamTrack) => void} track
@@ -24,14 +27,21 @@ import { Refused, Wire } from "./wire.js";
  * @property {(participants: string[]) => void} speakers
  * @property {(line: import("./wire.js").Line) => void} line
  * @property {(muted: boolean) => void} muted
+ * @property {(by: string) => void} asked
+ * @property {(people: import("./wire.js").Waiting[]) => void} waiting
+ * @property {(said: import("./wire.js").Said) => void} said
+ * @property {(minuted: import("./wire.js").Minuted) => void} minuted
  */
 
 const CONNECT_TIMEOUT_MS = 8000;
 const DEAD_AFTER_MS = 3000;
-const BACK_OFF_MS = [250, 500, 1000, 2000, 4000, 5000];
+/** Spread over half a step, so at most 2 s: however long a blackout was, its end is seen soon. */
+const BACK_OFF_MS = [250, 500, 1000, 1600];
+/** Who waits in the lobby says so this often (docs/room-protocol.md, "The rules of a room"). */
+const WAIT_AGAIN_MS = 20_000;
 /** These end a stay: a new session would be wrong or useless. */
-const FINAL = new Set(["replaced", "removed", "ended"]);
-const FINAL_CODES = new Set(["forbidden", "not_found", "room_closed", "unauthenticated"]);
+const FINAL = new Set(["replaced", "removed", "ended", "refused"]);
+const FINAL_CODES = new Set(["forbidden", "not_found", "room_closed", "room_locked", "unauthenticated"]);
 
 /** A stay in one room, from `join` to `leave`; it makes as many sessions as the network asks for. */
 export class RoomClient {
@@ -39,6 +49,8 @@ export class RoomClient {
   constructor(room, events) {
     this.room = room;
     this.events = events;
+    /** What one may ask for beside one's own media: the rules of docs/room-protocol.md. */
+    this.commands = new Commands((event, payload) => this.#ask(event, payload));
     /** Offers made since the page was opened. */
     this.negotiations = 0;
     /** @type {Welcome | null} */
@@ -52,7 +64,7 @@ export class RoomClient {
     this.wire = null;
     /** @type {Session | null} */
     this.session = null;
-    /** @type {Session | null} a session that is being made beside the old one */
+    /** @type {Session | null} a session that is being made beside the old one, which lives on until this one's link stands */
     this.coming = null;
     /** @type {Wanted[]} */
     this.wanted = [];
@@ -86,6 +98,11 @@ export class RoomClient {
         this.#say(this.session?.lives ? "signal_lost" : "reconnecting");
         if (forGood) this.#later(() => this.wire?.redial());
       },
+      dialling: () => {
+        if (this.over) return;
+        this.tries += 1;
+        this.#say(this.session?.lives ? "signal_lost" : "reconnecting");
+      },
       refused: (code, forGood) => {
         if (code !== undefined && FINAL_CODES.has(code)) this.#end(code);
         else if (forGood) this.#later(() => this.wire?.redial());
@@ -103,6 +120,11 @@ export class RoomClient {
         if (FINAL.has(told.reason)) this.#end(told.reason);
         else this.#renew();
       },
+      asked: (told) => this.events.asked(told.by),
+      waiting: (told) => this.events.waiting(told.participants),
+      admitted: () => this.#renew(0),
+      said: (said) => this.events.said(said),
+      minuted: (minuted) => this.events.minuted(minuted),
     });
   }
 
@@ -155,22 +177,17 @@ export class RoomClient {
     await this.#state({ screen: track !== null });
   }
 
-  /** A host mutes somebody. @param {string} participant */
-  async mute(participant) {
-    await this.#ask("mute", { participant });
-  }
-
-  /** A host removes somebody for good. @param {string} participant */
-  async remove(participant) {
-    await this.#ask("remove", { participant });
+  /** Say whether the page is out of sight: a tablet about to sleep. @param {boolean} hidden */
+  async setHidden(hidden) {
+    if (this.welcome !== null) await this.#state({ hidden });
   }
 
   /**
    * What each slot receives.
-   * @returns {Promise<{negotiations: number, slots: import("./session.js").Received[]}>}
+   * @returns {Promise<{negotiations: number, tries: number, slots: import("./session.js").Received[]}>}
    */
   async stats() {
-    return { negotiations: this.negotiations, slots: (await this.session?.stats()) ?? [] };
+    return { negotiations: this.negotiations, tries: this.tries, slots: (await this.session?.stats()) ?? [] };
   }
 
   /** The signalling connection stands (again): take up the living session, or make one. */
@@ -182,7 +199,9 @@ export class RoomClient {
       return;
     }
     try {
-      this.#welcomed(await this.#ask("join", { room: this.room, session: session.id }));
+      const welcome = await this.#join(session.id);
+      if (welcome === null) return;
+      this.tries = 0;
       this.#say("live");
       await this.#tellState();
       await this.#sendWant();
@@ -206,7 +225,7 @@ export class RoomClient {
   #later(action, pause) {
     clearTimeout(this.timer);
     const step = BACK_OFF_MS[Math.min(this.tries, BACK_OFF_MS.length - 1)];
-    // Spread over half a step: fourteen sites must not all come in the same millisecond after a restart.
+    // Fourteen sites must not all come in the same millisecond after a restart.
     this.timer = setTimeout(action, pause ?? step * (0.75 + Math.random() / 2));
   }
 
@@ -220,8 +239,8 @@ export class RoomClient {
     this.coming = null;
     try {
       const id = newSessionId();
-      const welcome = this.#welcomed(await this.#ask("join", { room: this.room, session: id }));
-      if (attempt !== this.attempt) return;
+      const welcome = await this.#join(id);
+      if (welcome === null || attempt !== this.attempt) return;
       const session = new Session(welcome, id);
       this.coming = session;
       this.#watch(session);
@@ -232,42 +251,55 @@ export class RoomClient {
       this.negotiations += 1;
       const answer = await this.#ask("offer", { sdp });
       if (attempt !== this.attempt) return;
+      this.deadTimer = setTimeout(() => {
+        if (this.coming === session) this.#renew();
+      }, CONNECT_TIMEOUT_MS);
       await session.accept(answer);
-      // The node may have told what slots show before its answer was here.
-      this.#takeOver(session);
+      if (attempt !== this.attempt) return;
+      // Before the link stands, so that pictures come with it.
       await this.#tellState();
       await this.#sendWant();
-      this.deadTimer = setTimeout(() => {
-        if (this.session === session && !session.connected) this.#renew();
-      }, CONNECT_TIMEOUT_MS);
     } catch (error) {
       if (attempt === this.attempt) this.#failed(error);
     }
   }
 
-  /** The new session is the one from now on; its tracks replace those of the old. @param {Session} session */
+  /** Be in the room with this session; null while one waits in the lobby. @param {string} session @returns {Promise<Welcome | null>} */
+  async #join(session) {
+    const answer = await this.#ask("join", { room: this.room, session });
+    if (!answer.waiting) return this.#welcomed(answer);
+    this.tries = 0;
+    this.events.lobby(answer.title);
+    this.#say("waiting");
+    this.#later(() => void this.#build(), WAIT_AGAIN_MS);
+    return null;
+  }
+
+  /** The new session's link stands: it is the one from now on, its tracks replace those of the old. @param {Session} session */
   #takeOver(session) {
-    this.session?.close();
+    const old = this.session;
     this.session = session;
     this.coming = null;
     this.shown = session.shown;
     for (const [slot, track] of session.tracks()) this.events.track(slot, track);
     this.events.shown(this.shown);
+    old?.close();
   }
 
   /** @param {Session} session */
   #watch(session) {
     session.peer.onconnectionstatechange = () => {
       const state = session.peer.connectionState;
-      if (this.session !== session && this.coming !== session) return;
+      if (session === this.coming && state === "connected") this.#takeOver(session);
+      // While another is being made, nothing depends on how the old one ends.
+      if (session !== (this.coming ?? this.session)) return;
       if (state === "connected") {
-        session.connected = true;
         clearTimeout(this.deadTimer);
         this.tries = 0;
         this.#say(this.wire?.stands ? "live" : "signal_lost");
       } else if (state === "failed" || state === "closed") {
         this.#renew();
-      } else if (state === "disconnected") {
+      } else if (state === "disconnected" && session === this.session) {
         this.#say("reconnecting");
         clearTimeout(this.deadTimer);
         this.deadTimer = setTimeout(() => this.#renew(0), DEAD_AFTER_MS);
@@ -283,6 +315,8 @@ export class RoomClient {
       return;
     }
     this.#say(code === "no_node" ? "no_node" : "reconnecting");
+    // No word came back: after a blackout the old wire may stay silent long after a new one would speak.
+    if (!(error instanceof Refused)) this.wire?.refresh();
     this.#renew();
   }
 
@@ -301,7 +335,7 @@ export class RoomClient {
     this.rosterVersion = roster.version;
     const own = roster.participants.find((one) => one.participant === this.welcome?.participant);
     // While a word of ours is under way, the roster may still say what was before it.
-    if (own !== undefined && own.muted && !this.muted && this.statesUnderWay === 0 && this.session !== null) this.#applyMuted(true);
+    if (own !== undefined && own.muted && !this.muted && this.statesUnderWay === 0 && this.session !== null && this.coming === null) this.#applyMuted(true);
     this.events.roster(roster);
   }
 
@@ -325,7 +359,7 @@ export class RoomClient {
     await this.#state({ muted: this.muted || this.sending.audio === null, camera: this.sending.camera !== null, screen: this.sending.screen !== null });
   }
 
-  /** @param {{muted?: boolean, camera?: boolean, screen?: boolean}} state */
+  /** @param {{muted?: boolean, camera?: boolean, screen?: boolean, hidden?: boolean}} state */
   async #state(state) {
     if (!this.wire?.stands) return;
     this.statesUnderWay += 1;
@@ -337,15 +371,15 @@ export class RoomClient {
   }
 
   async #sendWant() {
-    const session = this.session;
+    const session = this.coming ?? this.session;
     if (session === null || !this.wire?.stands) return;
     try {
       await this.#ask("want", { video: this.wanted });
     } catch (error) {
-      if (this.session !== session || this.over) return;
+      if ((this.coming ?? this.session) !== session || this.over) return;
       const code = error instanceof Refused ? error.code : "";
       // The node lives on without web for a while: as long as the link stands, ask again.
-      if (code === "not_found" && session.connected) this.#renew();
+      if (code === "not_found" && session.lives) this.#renew();
       else if (code !== "bad_request") this.wantTimer = setTimeout(() => void this.#sendWant(), 1000);
     }
   }

@@ -5,8 +5,9 @@
 /**
  * What one slot receives.
  * @typedef {{slot: string, kind: string, source: string | null, framesDecoded: number, packetsLost: number, freezeCount: number, jitter: number,
- *   packetsReceived: number, audioEnergy: number, frameHeight: number}} Received
+ *   packetsReceived: number, bytesReceived: number, audioEnergy: number, frameHeight: number}} Received
  */
+/** What the own camera sends: bytes of all layers so far, and the height of the largest that goes out. @typedef {{bytesSent: number, frameHeight: number}} Sent */
 
 const AUDIO_SLOTS = 3;
 /** The three layers of a camera; the smallest comes first, as browsers give up the last one first. */
@@ -34,7 +35,6 @@ export class Session {
     this.slotOfMid = new Map();
     /** @type {Map<string, Shown>} */
     this.shown = new Map();
-    this.connected = false;
   }
 
   /** Whether the camera goes out in layers. */
@@ -115,10 +115,22 @@ export class Session {
         freezeCount: entry.freezeCount ?? 0,
         jitter: entry.jitter ?? 0,
         packetsReceived: entry.packetsReceived ?? 0,
+        bytesReceived: entry.bytesReceived ?? 0,
         audioEnergy: entry.totalAudioEnergy ?? 0,
         frameHeight: entry.frameHeight ?? 0,
       };
     });
+  }
+
+  /** What the camera sends. @returns {Promise<Sent>} */
+  async sent() {
+    const sent = { bytesSent: 0, frameHeight: 0 };
+    for (const entry of (await this.camera.getStats()).values()) {
+      if (entry.type !== "outbound-rtp") continue;
+      sent.bytesSent += entry.bytesSent ?? 0;
+      if (entry.active !== false) sent.frameHeight = Math.max(sent.frameHeight, entry.frameHeight ?? 0);
+    }
+    return sent;
   }
 
   close() {

@@ -50,3 +50,8 @@ export function byId(id, type) {
   if (!(found instanceof type)) throw new Error(`the page has no ${id}`);
   return found;
 }
+
+/** The time of day, in this machine's zone. @param {number} at epoch milliseconds */
+export function clock(at) {
+  return new Intl.DateTimeFormat(config.lang === "zh" ? "zh-CN" : "en", { hour: "2-digit", minute: "2-digit", hour12: false }).format(at);
+}

@@ -1,93 +1,23 @@
-/** The pictures: one tile for each who can be seen, laid out so that all fit without scrolling; tells which picture is wanted how high. */
+/** The pictures: one tile for each who can be seen, placed by the chosen layout; tells which picture is wanted how high. */
 
-import { assign, fitBest, keyOf } from "./slots.js";
-import { config, span, t } from "./text.js";
+import { LAYOUTS, largeOf, place } from "./layouts.js";
+import { setText } from "./draw.js";
+import { markOf, ratesOf } from "./quality.js";
+import { assign, keyOf } from "./slots.js";
+import { config, t } from "./text.js";
+import { Tile } from "./tile.js";
 
 /** @typedef {import("./wire.js").Participant} Participant */
 /** @typedef {import("./wire.js").Wanted} Wanted */
 /** @typedef {import("./wire.js").Shown} Shown */
 /** @typedef {import("./slots.js").PictureKind} PictureKind */
+/** @typedef {import("./layouts.js").Layout} Layout */
 
-const TILES_MAX = 9;
-const GAP_PX = 8;
-/** As cameras give it; or cut at the sides, where that makes larger tiles. */
-const RATIOS = [16 / 9, 4 / 3];
-/** The strip beside one large picture, as a share of the area. */
-const STRIP = 0.22;
-const STRIP_MAX = 6;
+const TILES_MAX = 16;
 const SETTLE_MS = 150;
-
-/** One tile of one picture, its own included. */
-class Tile {
-  /** @param {Participant} who @param {PictureKind} kind @param {boolean} own @param {() => void} pinned */
-  constructor(who, kind, own, pinned) {
-    this.kind = kind;
-    this.own = own;
-    this.who = who;
-    this.element = document.createElement("article");
-    this.element.className = own ? "tile tile--own" : "tile";
-    this.element.dataset.kind = kind;
-    this.element.dataset.source = who.participant;
-    this.video = document.createElement("video");
-    this.video.autoplay = true;
-    this.video.playsInline = true;
-    this.video.muted = true;
-    const face = document.createElement("div");
-    face.className = "tile__face";
-    this.mark = document.createElement("span");
-    this.mark.className = "tile__mark";
-    this.words = document.createElement("span");
-    face.append(this.mark, this.words);
-    const label = document.createElement("div");
-    label.className = "tile__name";
-    this.name = document.createElement("span");
-    this.muted = icon("icon-mic-off", t("room.tile.muted"));
-    label.append(this.muted, this.name);
-    this.still = document.createElement("span");
-    this.still.className = "tile__still";
-    this.still.textContent = t("room.tile.still");
-    this.pin = document.createElement("button");
-    this.pin.className = "tile__pin";
-    this.pin.addEventListener("click", pinned);
-    this.element.append(this.video, face, this.still, label, this.pin);
-    /** @type {MediaStreamTrack | null} */
-    this.track = null;
-    /** @type {string | null} */
-    this.slot = null;
-  }
-
-  /** Put a track under the tile, and show it when its first picture has come. @param {MediaStreamTrack | null} track */
-  play(track) {
-    if (this.track === track) return;
-    this.track = track;
-    this.element.dataset.picture = "false";
-    this.video.srcObject = track === null ? null : new MediaStream([track]);
-    if (track === null) return;
-    const shown = () => {
-      if (this.track === track) this.element.dataset.picture = "true";
-    };
-    if ("requestVideoFrameCallback" in this.video) this.video.requestVideoFrameCallback(shown);
-    else /** @type {HTMLVideoElement} */ (this.video).addEventListener("loadeddata", shown, { once: true });
-    void this.video.play().catch(() => undefined);
-  }
-
-  /** @param {Participant} who @param {boolean} speaking @param {number} now server's clock, epoch milliseconds */
-  update(who, speaking, now) {
-    this.who = who;
-    const name = this.kind === "screen" ? t("room.tile.screen", { name: who.name }) : this.own ? t("room.tile.you", { name: who.name }) : who.name;
-    setText(this.name, name);
-    setText(this.mark, initial(who.name));
-    this.mark.hidden = this.kind === "screen";
-    this.muted.toggleAttribute("hidden", !who.muted || this.kind === "screen");
-    this.pin.setAttribute("aria-label", t("room.tile.pin", { name }));
-    this.element.dataset.connected = String(who.connected || this.own);
-    this.element.dataset.speaking = String(speaking && this.kind === "camera");
-    const expects = this.kind === "screen" || who.camera;
-    if (!who.connected && !this.own) setText(this.words, t("room.tile.lost", { since: span(now - who.since) }));
-    else setText(this.words, expects && !this.own ? t("room.tile.waiting") : "");
-    this.words.hidden = this.words.textContent === "";
-  }
-}
+/** Who speaks becomes large after this long, so that a cough moves nothing. */
+const SPEAKER_HOLD_MS = 1500;
+const KEEP = "fenghuo-room-layout";
 
 export class Tiles {
   /**
@@ -109,8 +39,20 @@ export class Tiles {
     this.people = [];
     /** @type {Set<string>} */
     this.speaking = new Set();
+    /** @type {string | null} the participant who has the floor */
+    this.floor = null;
     /** @type {{camera: MediaStreamTrack | null, screen: MediaStreamTrack | null}} */
     this.own = { camera: null, screen: null };
+    /** @type {Layout} */
+    this.layout = LAYOUTS.find((one) => one === localStorage.getItem(KEEP)) ?? "grid";
+    /** @type {{key: string, since: number} | null} who has begun to speak */
+    this.starting = null;
+    /** @type {string | null} who spoke last, long enough */
+    this.spoke = null;
+    /** The step of one's line. */
+    this.step = "full";
+    /** @type {Map<string, import("./quality.js").Sums>} */
+    this.sums = new Map();
     this.me = "";
     this.videoSlots = 0;
     this.clockAhead = 0;
@@ -129,8 +71,71 @@ export class Tiles {
       this.alone.append(line);
     }
     area.append(this.note, this.alone);
+    area.dataset.layout = this.layout;
     new ResizeObserver(() => this.draw()).observe(area);
-    setInterval(() => this.#tell(), 1000);
+    setInterval(() => this.#second(), 1000);
+  }
+
+  /** Show them like this from now on, also next time. @param {Layout} layout */
+  setLayout(layout) {
+    this.layout = layout;
+    this.pinned = null;
+    localStorage.setItem(KEEP, layout);
+    this.area.dataset.layout = layout;
+    this.draw();
+  }
+
+  /** @param {string[]} participants the loudest first */
+  setSpeaking(participants) {
+    this.speaking = new Set(participants);
+    const loudest = participants.find((one) => one !== this.me);
+    const key = loudest === undefined ? null : keyOf({ participant: loudest, kind: "camera" });
+    if (key === null) this.starting = null;
+    else if (this.starting?.key !== key) this.starting = { key, since: performance.now() };
+    this.spoke ??= key;
+    this.draw();
+  }
+
+  /**
+   * Say on each tile how good its picture is.
+   * @param {import("./session.js").Received[]} received
+   * @param {import("./session.js").Sent | null} sent by one's own camera
+   * @param {number} at milliseconds
+   */
+  measure(received, sent, at) {
+    const slots = new Map(received.map((one) => [one.slot, one]));
+    for (const [key, tile] of this.tiles) {
+      const one = slots.get(tile.slot ?? "");
+      if (tile.own) {
+        const rates = tile.kind === "camera" && tile.track !== null && sent !== null ? this.#rates(key, { at, bytes: sent.bytesSent, lost: 0, received: 0 }) : null;
+        const rests = rates !== null && rates.kbps < 1;
+        tile.grade(rates === null ? null : { grade: rests ? "none" : "good", words: rests ? "room.quality.resting" : "room.quality.sent", height: rests ? 0 : (sent?.frameHeight ?? 0), ...rates });
+      } else if (one === undefined || tile.track === null) {
+        this.sums.delete(key);
+        tile.grade(null);
+      } else {
+        const rates = this.#rates(key, { at, bytes: one.bytesReceived, lost: one.packetsLost, received: one.packetsReceived });
+        const mark = markOf({ stalled: tile.stalled, still: tile.still, step: this.step, height: one.frameHeight, asked: tile.pixels, loss: rates?.loss ?? 0 });
+        tile.grade(rates === null ? null : { ...mark, height: one.frameHeight, ...rates });
+      }
+    }
+  }
+
+  /** @param {string} key @param {import("./quality.js").Sums} now */
+  #rates(key, now) {
+    const rates = ratesOf(this.sums.get(key), now);
+    this.sums.set(key, now);
+    return rates;
+  }
+
+  #second() {
+    const starting = this.starting;
+    if (starting !== null && starting.key !== this.spoke && performance.now() - starting.since > SPEAKER_HOLD_MS) {
+      this.spoke = starting.key;
+      this.draw();
+    } else {
+      this.#tell();
+    }
   }
 
   /** A new session: its slots' tracks come one by one. @param {string} slot @param {MediaStreamTrack} track */
@@ -158,7 +163,8 @@ export class Tiles {
       this.area.append(tile.element);
     }
     if (this.pinned !== null && !keys.has(this.pinned)) this.pinned = null;
-    const remote = pictures.filter(({ who, kind }) => who.participant !== this.me && (kind === "screen" || who.camera));
+    // Who has lost the link sends nothing, and a new session says so at first: the last picture stays until the next one comes.
+    const remote = pictures.filter(({ key, who, kind }) => who.participant !== this.me && (kind === "screen" || who.camera || (!who.connected && this.tiles.get(key)?.track)));
     this.slots = assign(this.slots, remote.map(({ who, kind }) => ({ participant: who.participant, kind })), this.videoSlots);
     this.#place(pictures.map((one) => one.key));
     this.#tell();
@@ -179,7 +185,7 @@ export class Tiles {
     for (const who of loudFirst) add(who, "camera");
     const self = senders.find((who) => who.participant === this.me);
     const shown = pictures.slice(0, TILES_MAX - (self ? 1 : 0));
-    this.note.textContent = pictures.length > shown.length ? t("room.tile.more", { n: pictures.length - shown.length }) : "";
+    setText(this.note, pictures.length > shown.length ? t("room.tile.more", { n: pictures.length - shown.length }) : "");
     this.alone.hidden = others.length > 0;
     if (self) shown.push({ key: keyOf({ participant: self.participant, kind: "camera" }), who: self, kind: "camera" });
     return shown;
@@ -187,54 +193,23 @@ export class Tiles {
 
   /** @param {string[]} keys */
   #place(keys) {
-    const width = this.area.clientWidth;
-    const height = this.area.clientHeight;
-    const large = this.pinned ?? keys.find((key) => key.endsWith("/screen")) ?? null;
-    if (large === null || keys.length < 2) {
-      this.#grid(keys, 0, 0, width, height);
-      return;
+    const large = largeOf(this.layout, keys, this.pinned, this.floor === null ? this.spoke : keyOf({ participant: this.floor, kind: "camera" }));
+    const places = place(this.layout, keys, large, this.area.clientWidth, this.area.clientHeight);
+    for (const [key, tile] of this.tiles) {
+      const { left, top, width, height } = places.get(key) ?? { left: 0, top: 0, width: 0, height: 0 };
+      const style = tile.element.style;
+      Object.assign(style, { left: `${Math.round(left)}px`, top: `${Math.round(top)}px`, width: `${Math.round(width)}px`, height: `${Math.round(height)}px` });
+      style.visibility = width === 0 ? "hidden" : "";
+      tile.element.dataset.large = String(key === large);
     }
-    const rest = keys.filter((key) => key !== large).slice(0, STRIP_MAX);
-    for (const key of keys) if (key !== large && !rest.includes(key)) this.#put(key, 0, 0, 0, 0);
-    if (width >= height) {
-      const strip = Math.round(width * STRIP);
-      this.#put(large, 0, 0, width - strip - GAP_PX, height);
-      this.#grid(rest, width - strip, 0, strip, height);
-    } else {
-      const strip = Math.round(height * STRIP);
-      this.#put(large, 0, 0, width, height - strip - GAP_PX);
-      this.#grid(rest, 0, height - strip, width, strip);
-    }
-  }
-
-  /** @param {string[]} keys @param {number} left @param {number} top @param {number} width @param {number} height */
-  #grid(keys, left, top, width, height) {
-    if (keys.length === 0) return;
-    const grid = fitBest(keys.length, width, height, GAP_PX, RATIOS);
-    const above = Math.max(0, (height - grid.rows * grid.height - (grid.rows - 1) * GAP_PX) / 2);
-    keys.forEach((key, index) => {
-      const row = Math.floor(index / grid.columns);
-      const inRow = Math.min(grid.columns, keys.length - row * grid.columns);
-      const before = (width - inRow * grid.width - (inRow - 1) * GAP_PX) / 2;
-      const column = index - row * grid.columns;
-      this.#put(key, left + before + column * (grid.width + GAP_PX), top + above + row * (grid.height + GAP_PX), grid.width, grid.height);
-    });
-  }
-
-  /** @param {string} key @param {number} left @param {number} top @param {number} width @param {number} height */
-  #put(key, left, top, width, height) {
-    const style = this.tiles.get(key)?.element.style;
-    if (style === undefined) return;
-    Object.assign(style, { left: `${Math.round(left)}px`, top: `${Math.round(top)}px`, width: `${Math.round(width)}px`, height: `${Math.round(height)}px` });
-    style.visibility = width === 0 ? "hidden" : "";
   }
 
   #tell() {
     const now = Date.now() + this.clockAhead;
     const known = new Map(this.people.map((who) => [who.participant, who]));
-    for (const tile of this.tiles.values()) {
+    for (const [key, tile] of this.tiles) {
       const who = known.get(tile.who.participant) ?? tile.who;
-      tile.update(who, this.speaking.has(who.participant), now);
+      tile.update(who, { speaking: this.speaking.has(who.participant), floor: this.floor === who.participant, pinned: this.pinned === key }, now);
     }
   }
 
@@ -254,8 +229,9 @@ export class Tiles {
       const ready = shown?.participant === tile.who.participant && shown.kind === tile.kind;
       // Switched off, for lack of room on the line: the last picture stays, and says that it stands still.
       const stalled = !ready && shown !== undefined && shown.participant === null && track !== undefined && tile.track === track;
-      tile.element.dataset.stalled = String(stalled || (ready && shown.still === true));
-      setText(tile.still, t(stalled ? "room.tile.still" : "room.tile.stills"));
+      tile.stalled = stalled;
+      tile.still = ready && shown.still === true;
+      tile.element.dataset.stalled = String(stalled);
       if (!stalled) tile.play((ready && track) || null);
     }
   }
@@ -270,7 +246,7 @@ export class Tiles {
         const slot = this.slots.get(key);
         const tile = this.tiles.get(key);
         if (slot === undefined || tile === undefined || tile.element.style.visibility === "hidden") continue;
-        wanted.push({ slot, participant: who.participant, kind, height: Math.round(tile.element.clientHeight * devicePixelRatio) });
+        wanted.push({ slot, participant: who.participant, kind, height: Math.max(1, tile.pixels) });
       }
       const text = JSON.stringify(wanted);
       if (text === this.asked) return;
@@ -284,27 +260,4 @@ export class Tiles {
     this.pinned = this.pinned === key ? null : key;
     this.draw();
   }
-}
-
-/** @param {string} id @param {string} title */
-export function icon(id, title) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", `#${id}`);
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", title);
-  svg.append(use);
-  return svg;
-}
-
-/** @param {HTMLElement} element @param {string} text */
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-/** The sign of somebody without a picture: the last character of a Chinese name, the first letter of another. @param {string} name */
-function initial(name) {
-  const letters = [...name.trim()];
-  const last = letters.at(-1) ?? "";
-  return /\p{Script=Han}/u.test(last) ? last : (letters[0] ?? "").toUpperCase();
 }

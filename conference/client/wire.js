@@ -3,8 +3,19 @@
 import { io } from "/assets/vendor/socket.io-client/socket.io.esm.min.js";
 
 /** @typedef {"host" | "speaker" | "listener"} Role */
-/** @typedef {{participant: string, name: string, site: string | null, role: Role, muted: boolean, camera: boolean, screen: boolean, connected: boolean, since: number}} Participant */
-/** @typedef {{version: number, participants: Participant[]}} Roster */
+/**
+ * `hand`: raised since when (epoch milliseconds), or null.
+ * @typedef {{participant: string, name: string, site: string | null, role: Role, muted: boolean, camera: boolean, screen: boolean, connected: boolean, since: number,
+ *   hand?: number | null, hidden?: boolean}} Participant
+ */
+/** @typedef {{locked: boolean, lobby: boolean, talk: "open" | "floor", chat: "everyone" | "speakers"}} Rules */
+/** @typedef {{participant: string, since: number, until: number}} Floor */
+/** @typedef {{state: "ringing" | "joined" | "declined" | "no_answer", since: number}} Ring */
+/** @typedef {{site: string, name: {zh: string, en: string}, state: "present" | "missing", since: number | null, why: string | null}} Call */
+/** @typedef {{version: number, participants: Participant[], rules?: Rules, floor?: Floor | null, rings?: Record<string, Ring>, rollcall?: Call[]}} Roster */
+/** @typedef {{participant: string, name: string, site: string | null, since: number}} Waiting */
+/** @typedef {{id: string, participant: string, name: string, at: number, text: string}} Said */
+/** @typedef {{id: string, at: number, kind: "decision" | "note", text: string, who: string | null, due: number | null, by: string}} Minuted */
 /** @typedef {{slot: string, participant: string, kind: import("./slots.js").PictureKind, height: number}} Wanted */
 /** @typedef {{slot: string, kind: string, participant: string | null, still?: boolean}} Shown */
 /**
@@ -12,25 +23,36 @@ import { io } from "/assets/vendor/socket.io-client/socket.io.esm.min.js";
  * the voice.
  * @typedef {{step: "full" | "smaller" | "stills" | "speech", bps: number, loss: number, send: {camera: string[], pictures: boolean}}} Line
  */
-/** @typedef {{participant: string, name: string, role: Role, title: string, muted: boolean, roster: Roster, live: boolean, video_slots: number, ice_servers: RTCIceServer[], now: number}} Welcome */
+/**
+ * @typedef {{participant: string, name: string, role: Role, title: string, muted: boolean, roster: Roster, chat?: Said[], minutes?: Minuted[], live: boolean,
+ *   video_slots: number, ice_servers: RTCIceServer[], now: number}} Welcome
+ */
 /**
  * What comes over the wire.
- * `up`: it stands (again). `down`: it is cut; `forGood` when it does not come back unless `redial` is called. `refused`: the server lets nobody in,
- * with its code where it gave one. The others are the server's events.
+ * `up`: it stands (again). `down`: it is cut; `forGood` when it does not come back unless `redial` is called. `dialling`: it tries again by itself.
+ * `refused`: the server lets nobody in, with its code where it gave one. The others are the server's events.
  * @typedef {object} Heard
  * @property {() => void} up
  * @property {(forGood: boolean) => void} down
+ * @property {() => void} dialling
  * @property {(code: string | undefined, forGood: boolean) => void} refused
  * @property {(roster: Roster) => void} roster
  * @property {(told: {slots: Shown[]}) => void} slots
  * @property {(told: {participants: string[]}) => void} speakers
  * @property {(line: Line) => void} line
  * @property {(told: {reason: string}) => void} closed
+ * @property {(told: {by: string}) => void} asked
+ * @property {(told: {participants: Waiting[]}) => void} waiting
+ * @property {() => void} admitted
+ * @property {(said: Said) => void} said
+ * @property {(minuted: Minuted) => void} minuted
  */
 
-const ACK_TIMEOUT_MS = 8000;
+/** Enough for four round trips over a satellite, one of them lost. */
+const ACK_TIMEOUT_MS = 6000;
+const DIAL_TIMEOUT_MS = 6000;
 const REDIAL_MS = 250;
-const REDIAL_MAX_MS = 3000;
+const REDIAL_MAX_MS = 2000;
 /** The word "leave" goes out before the wire is cut. */
 const LAST_WORD_MS = 300;
 
@@ -47,7 +69,8 @@ export class Refused extends Error {
 export class Wire {
   /** @param {Heard} heard */
   constructor(heard) {
-    this.socket = io("/room", { transports: ["websocket"], reconnectionDelay: REDIAL_MS, reconnectionDelayMax: REDIAL_MAX_MS, forceNew: true });
+    this.socket = io("/room", { transports: ["websocket"], timeout: DIAL_TIMEOUT_MS, reconnectionDelay: REDIAL_MS, reconnectionDelayMax: REDIAL_MAX_MS, forceNew: true });
+    this.socket.io.on("reconnect_attempt", heard.dialling);
     this.socket.on("connect", heard.up);
     // A refusal by the server ends socket.io's own tries; only a broken wire goes on by itself.
     this.socket.on("connect_error", (/** @type {Error & {data?: {code?: string}}} */ error) => heard.refused(error.data?.code, !this.socket.active));
@@ -57,6 +80,11 @@ export class Wire {
     this.socket.on("speakers", heard.speakers);
     this.socket.on("line", heard.line);
     this.socket.on("closed", heard.closed);
+    this.socket.on("asked", heard.asked);
+    this.socket.on("waiting", heard.waiting);
+    this.socket.on("admitted", heard.admitted);
+    this.socket.on("said", heard.said);
+    this.socket.on("minuted", heard.minuted);
   }
 
   get stands() {
@@ -64,6 +92,12 @@ export class Wire {
   }
 
   redial() {
+    this.socket.connect();
+  }
+
+  /** Dial anew, at once: this connection seems dead, though nothing has told so. */
+  refresh() {
+    if (this.socket.connected) this.socket.disconnect();
     this.socket.connect();
   }
 

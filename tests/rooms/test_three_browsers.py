@@ -47,7 +47,7 @@ def test_media_goes_on_while_web_is_killed_and_mute_survives(served: Served, chr
     until_sees(officer, 1)
     until_sees(village, 1)
     village.keyboard.press("m")
-    muted = officer.locator(".tile:not(.tile--own) .tile__name svg")
+    muted = officer.locator(".tile:not(.tile--own) .tile__muted")
     expect(muted).to_be_visible(timeout=10_000)
     served.kill("web")
     expect(officer.locator("#link")).to_have_attribute("data-link", "signal_lost", timeout=15_000)
@@ -102,7 +102,7 @@ def test_who_has_no_camera_and_no_microphone_still_sees_and_hears(served: Served
     until_sees(village, 1)
     until_hears(village, 1)
     expect(village.locator('.controls [data-action="mute"]')).to_be_disabled()
-    expect(officer.locator(".tile:not(.tile--own) .tile__name svg")).to_be_visible(timeout=10_000)
+    expect(officer.locator(".tile:not(.tile--own) .tile__muted")).to_be_visible(timeout=10_000)
     assert consultation.complaints == []
 
 

@@ -1,0 +1,22 @@
+/** The head of the room: how the link is and what the line carries, in words. */
+
+import { setText } from "./draw.js";
+import { byId, t } from "./text.js";
+
+const link = byId("link", HTMLElement);
+const line = byId("line", HTMLElement);
+
+/** @param {import("./protocol.js").LinkState} state @param {number} tries */
+export function showLink(state, tries) {
+  link.dataset.link = state;
+  setText(link, t(tries > 0 || state !== "signal_lost" ? `room.link.${state}` : "room.link.signal_going", { n: tries }));
+}
+
+/** @param {import("./wire.js").Line} told */
+export function showLine(told) {
+  const weak = !told.send.pictures || told.step !== "full";
+  const step = told.send.pictures ? told.step : "own";
+  line.hidden = !weak;
+  line.dataset.step = told.step;
+  setText(line, weak ? t(`room.line.${step}`, { rate: Math.round(told.bps / 1000), loss: Math.round(told.loss * 100) }) : "");
+}

@@ -1,0 +1,77 @@
+/** The minutes: what was decided, by whom it is done and until when; hosts write, nobody changes. */
+
+import { made } from "./draw.js";
+import { tellError } from "./notice.js";
+import { byId, clock, config, t } from "./text.js";
+
+/** @typedef {import("./wire.js").Minuted} Minuted */
+
+export class Minutes {
+  /** @param {import("./commands.js").Commands} commands */
+  constructor(commands) {
+    this.commands = commands;
+    this.list = byId("minutes-list", HTMLOListElement);
+    this.empty = byId("minutes-empty", HTMLElement);
+    this.form = byId("minutes-form", HTMLFormElement);
+    this.count = byId("minutes-count", HTMLElement);
+    this.details = byId("minute-details", HTMLElement);
+    /** @type {Set<string>} */
+    this.known = new Set();
+    this.form.addEventListener("change", () => this.#draw());
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#write();
+    });
+  }
+
+  /** @param {boolean} host */
+  show(host) {
+    this.form.hidden = !host;
+  }
+
+  /** @param {Minuted} entry */
+  add(entry) {
+    if (this.known.has(entry.id)) return;
+    this.known.add(entry.id);
+    const line = made("li", "");
+    line.dataset.kind = entry.kind;
+    const head = made("p", "chat__head");
+    head.append(made("strong", "", t(`room.minutes.${entry.kind}`)), made("time", "", `${clock(entry.at)} · ${entry.by}`));
+    line.append(head, made("p", "chat__text", entry.text));
+    const about = [...(entry.who ? [t("room.minutes.by", { who: entry.who })] : []), ...(entry.due ? [t("room.minutes.until", { due: when(entry.due) })] : [])];
+    if (about.length > 0) line.append(made("p", "minutes__about", about.join(" · ")));
+    this.list.append(line);
+    this.empty.hidden = true;
+    this.count.textContent = String(this.known.size);
+    this.list.scrollTop = this.list.scrollHeight;
+  }
+
+  #draw() {
+    this.details.hidden = new FormData(this.form).get("kind") !== "decision";
+  }
+
+  async #write() {
+    const asked = new FormData(this.form);
+    const kind = asked.get("kind") === "decision" ? "decision" : "note";
+    const who = String(asked.get("who") ?? "").trim();
+    const due = Date.parse(String(asked.get("due") ?? ""));
+    const decides = kind === "decision";
+    try {
+      await this.commands.minute({
+        kind,
+        text: String(asked.get("text")).trim(),
+        ...(decides && who !== "" ? { who } : {}),
+        ...(decides && !Number.isNaN(due) ? { due } : {}),
+      });
+      this.form.reset();
+      this.#draw();
+    } catch (error) {
+      tellError(error);
+    }
+  }
+}
+
+/** @param {number} at epoch milliseconds */
+function when(at) {
+  return new Intl.DateTimeFormat(config.lang === "zh" ? "zh-CN" : "en", { month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false }).format(at);
+}

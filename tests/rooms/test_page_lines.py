@@ -1,0 +1,65 @@
+"""The page while its line is gone: the old connection stays until the new one stands, tries are counted, and nobody waits long for the next."""
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.relay import relay_to
+from tests.rooms.consultation import VILLAGE_SITES, Consultation, stats, until, until_sees
+from tests.serving import ADMIN, Served
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400)]
+
+KEEP_PEERS = """
+window.peers = [];
+window.made = [];
+const Peer = window.RTCPeerConnection;
+window.RTCPeerConnection = class extends Peer {
+  constructor(...told) { super(...told); window.peers.push(this); window.made.push(performance.now()); }
+};
+"""
+BACK_WITHIN_S = 5.0
+
+
+def states(page: Page) -> list[str]:
+    """How each peer connection that the page has made stands, the oldest first."""
+    told: list[str] = page.evaluate(
+        "() => window.peers.map((peer) => peer.signalingState === 'closed' ? 'closed' : peer.connectionState)"
+    )
+    return told
+
+
+def test_the_old_connection_lives_on_until_the_new_one_stands(served: Served, chromium: Browser) -> None:
+    with relay_to(served.media_port) as line:
+        consultation = Consultation(served, chromium, line)
+        officer = consultation.come(ADMIN[0])
+        context = consultation.context()
+        context.add_init_script(KEEP_PEERS)
+        village = consultation.come(VILLAGE_SITES[0], context)
+        until_sees(officer, 1)
+        until_sees(village, 1)
+        assert states(village) == ["connected"]
+        line.go_dark()
+        until(lambda: len(states(village)) > 1, 60)
+        first, *others = states(village)
+        assert first != "closed" and "connected" not in others
+        picture = village.locator('.tile:not(.tile--own)[data-picture="true"]')
+        expect(picture).to_have_count(1)
+        line.come_back()
+        until(lambda: states(village)[-1] == "connected", BACK_WITHIN_S)
+        until(lambda: set(states(village)[:-1]) == {"closed"}, BACK_WITHIN_S)
+        until_sees(village, 1)
+
+
+def test_tries_are_counted_where_the_person_sees_it(served: Served, chromium: Browser) -> None:
+    with relay_to(served.media_port) as line:
+        consultation = Consultation(served, chromium, line)
+        village = consultation.come(VILLAGE_SITES[0])
+        line.go_dark()
+        link = village.locator("#link")
+        expect(link).to_have_attribute("data-link", "reconnecting", timeout=30_000)
+        until(lambda: stats(village)["tries"] >= 2, 60)
+        tries = stats(village)["tries"]
+        expect(link).to_contain_text(f"第 {tries} 次")
+        line.come_back()
+        expect(link).to_have_attribute("data-link", "live", timeout=10_000)
+        assert stats(village)["tries"] == 0
