@@ -3,7 +3,7 @@
 # As root on Debian it installs what is missing; elsewhere it says what is missing, and those tests skip themselves with a reason.
 # With FENGHUO_REQUIRE_ALL=1 a missing part is an error. Arguments are further packages (the rooms' benchmarks need a C compiler).
 set -eu
-PACKAGES="chromium firefox-esr postgresql redis-server mosquitto coturn janus fonts-noto-cjk iproute2 $*"
+PACKAGES="chromium firefox-esr postgresql redis-server mosquitto coturn janus fonts-noto-cjk iproute2 libnss3-tools $*"
 SERVICES="postgresql redis-server mosquitto coturn janus"
 
 if ! command -v dpkg-query >/dev/null 2>&1; then

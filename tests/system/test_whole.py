@@ -43,7 +43,15 @@ NOT_FOR_PEOPLE = frozenset(
     "room.html",
 }
 ONLY_COMMAND_LINE = frozenset(
-    {"bad_mqtt_url", "media_host_unknown", "not_embedded", "schema_missing", "schema_newer", "schema_old"}
+    {
+        "bad_mqtt_url",
+        "media_host_unknown",
+        "not_embedded",
+        "schema_missing",
+        "schema_newer",
+        "schema_old",
+        "tls_unusable",
+    }
 )
 """Operators read these in a terminal, in English, with their detail."""
 
