@@ -6,9 +6,10 @@ from http import HTTPStatus
 from urllib.parse import urlencode
 
 import orjson
-from flask import Flask, Request, Response, make_response, redirect, render_template, request
+from flask import Flask, Request, Response, g, make_response, redirect, render_template, request
 from werkzeug.exceptions import HTTPException
 
+from auth.principal import Principal
 from dashboard import messages
 from dashboard.cookies import REFRESH
 from dashboard.messages import Lang
@@ -57,7 +58,8 @@ class Problems:
         if isinstance(error, Unauthenticated) and not wants_problem(request):
             return _to_login()
         code, detail = public_face(error)
-        response = self._response(error.status, code, detail)
+        why = self._why(error) if isinstance(error, Forbidden) and not wants_problem(request) else None
+        response = self._response(error.status, code, detail, why)
         if isinstance(error, TooMany) and "retry_after_s" in error.detail:
             response.headers["Retry-After"] = str(error.detail["retry_after_s"])
         if isinstance(error, Unauthenticated):
@@ -84,8 +86,19 @@ class Problems:
         logger.error("a request failed", extra={"path": request.path}, exc_info=error)
         return self._response(500, "internal", {})
 
-    def _response(self, status: int, code: str, detail: dict[str, object]) -> Response:
-        sentence = self._text(status, code, detail)
+    def _why(self, error: Forbidden) -> str | None:
+        """Why whoever looks at a page may not: their own role, which they know; nothing of what others may."""
+        principal: Principal | None = g.get("fenghuo_principal")
+        if principal is None or "permission" not in error.detail:
+            return None
+        lang = self._language()
+        if principal.kind != "person":
+            return messages.text(lang, f"error.forbidden.{principal.kind}")
+        role = messages.text(lang, f"desk.role.{principal.role}")
+        return messages.text(lang, "error.forbidden.person", name=principal.name, role=role)
+
+    def _response(self, status: int, code: str, detail: dict[str, object], why: str | None = None) -> Response:
+        sentence = why or self._text(status, code, detail)
         if wants_problem(request):
             # RFC 9457 section 3.1; `code` and `params` are extension members (section 3.2).
             problem = {

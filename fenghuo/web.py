@@ -30,6 +30,7 @@ from dashboard.body_limit import limit_bodies
 from dashboard.chooser import create_chooser
 from dashboard.desk import create_desk
 from dashboard.feed import Feed
+from dashboard.field import create_field
 from dashboard.gate import Gate
 from dashboard.headers import protect
 from dashboard.health import Health
@@ -130,6 +131,7 @@ class Web:
         app.register_blueprint(create_login(gate, settings))
         app.register_blueprint(create_pairing(gate, settings))
         app.register_blueprint(create_people(gate, clock))
+        app.register_blueprint(create_field(gate))
         app.register_blueprint(create_room_page(gate, database, clock, settings))
         app.register_blueprint(create_chooser(gate, settings))
         self._plain: PlainHttp | None = None

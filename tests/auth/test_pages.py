@@ -23,7 +23,7 @@ def json_of(answer: object) -> dict[str, str]:
     return content
 
 
-@pytest.mark.parametrize("page", ["login", "pair", "people", "error"])
+@pytest.mark.parametrize("page", ["login", "pair", "people", "field", "error"])
 def test_both_languages_say_the_same_things(page: str) -> None:
     zh, en = messages.catalogue("zh", page), messages.catalogue("en", page)
     assert zh.keys() == en.keys()
