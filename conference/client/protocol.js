@@ -165,7 +165,7 @@ export class RoomClient {
   /** Send this camera from now on, or none. @param {MediaStreamTrack | null} track */
   async setCamera(track) {
     this.sending.camera = track;
-    await this.#each((session) => session.camera.replaceTrack(track));
+    await this.#each((session) => session.setCamera(track));
     await this.#state({ camera: track !== null });
   }
 

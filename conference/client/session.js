@@ -10,12 +10,15 @@
 /** What the own camera sends: bytes of all layers so far, and the height of the largest that goes out. @typedef {{bytesSent: number, frameHeight: number}} Sent */
 
 const AUDIO_SLOTS = 3;
-/** The three layers of a camera; the smallest comes first, as browsers give up the last one first. */
+/** The three layers of a camera; the smallest comes first, as browsers give up the last ones first. */
 const LAYERS = [
   { rid: "q", scaleResolutionDownBy: 4, maxBitrate: 120_000 },
   { rid: "h", scaleResolutionDownBy: 2, maxBitrate: 400_000 },
   { rid: "f", scaleResolutionDownBy: 1, maxBitrate: 1_500_000 },
 ];
+/** From these heights on Chromium sends three layers, two (libwebrtc, simulcast.cc); of a smaller camera it sends one, which must not be a quarter of it. */
+const THREE_LAYERS_PX = 540;
+const TWO_LAYERS_PX = 270;
 /** Speech is clear at this rate, and a weak line carries it. */
 const VOICE_BPS = 24_000;
 const SCREEN_ENCODING = { maxBitrate: 2_500_000, maxFramerate: 10 };
@@ -49,8 +52,23 @@ export class Session {
   /** Send these from the offer on. @param {Sending} sending */
   async send(sending) {
     await this.microphone.replaceTrack(sending.audio);
-    await this.camera.replaceTrack(sending.camera);
+    await this.setCamera(sending.camera);
     await this.screen.replaceTrack(sending.screen);
+  }
+
+  /** Send this camera, in as many layers as its size allows; null sends none. @param {MediaStreamTrack | null} track */
+  async setCamera(track) {
+    await this.camera.replaceTrack(track);
+    const { width = 0, height = 0 } = track?.getSettings() ?? {};
+    const lines = Math.min(width, height);
+    const parameters = this.camera.getParameters();
+    if (lines === 0 || parameters.encodings.length !== LAYERS.length) return;
+    const halvings = lines >= THREE_LAYERS_PX ? 2 : lines >= TWO_LAYERS_PX ? 1 : 0;
+    parameters.encodings.forEach((encoding, index) => {
+      encoding.scaleResolutionDownBy = 2 ** Math.max(0, halvings - index);
+    });
+    // A browser that refuses goes on with the layers of the offer.
+    await this.camera.setParameters(parameters).catch(() => undefined);
   }
 
   /** Send only these layers of the camera: nobody sees the others, or the line does not carry them. @param {string[]} layers */
