@@ -1,11 +1,10 @@
-"""The HTTP API under `/api/v1`: one table of operations, from which routes, permissions and the OpenAPI document are made.
+"""The HTTP API under `/api/v1`: one table of operations, from which routes, permissions and their part of the description are made.
 
 Errors are problem details (RFC 9457), made by the gate. Times are ISO 8601 with an offset, or epoch milliseconds.
 """
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -15,9 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, Valid
 from sqlalchemy import select
 
 from auth.people import create_person, deactivate, find_person, list_people, person_state, reactivate, set_password
-from auth.permissions import Permission, Role
+from auth.permissions import Role
 from auth.sites import Site, site_state
 from dashboard.gate import Gate
+from dashboard.openapi import PREFIX, Operation, describe
 from dashboard.snapshots import event_of
 from foundation import journal
 from foundation.clock import Clock, from_epoch_ms
@@ -46,7 +46,6 @@ from operations.sensing import Outcome, Sensing, parse_moment
 from operations.stations import all_sensors, sensor_state
 from operations.township import Mode, set_mode
 
-PREFIX = "/api/v1"
 JOURNAL_PAGE = 500
 SERIES_LIMIT = 20_000
 LATEST_MS = 253_402_300_800_000
@@ -147,20 +146,6 @@ class FileDescription(Body):
     timezone: str | None = None
 
 
-@dataclass(frozen=True)
-class Operation:
-    """One operation of the API."""
-
-    method: str
-    path: str
-    needs: Permission
-    summary: str
-    run: Callable[..., Any]
-    body: type[BaseModel] | None = None
-    status: int = 200
-    query: tuple[str, ...] = ()
-
-
 class Api:
     """The operations, with what they work on."""
 
@@ -244,9 +229,12 @@ class Api:
             blueprint.add_url_rule(
                 operation.path, name, self._gate.needs(operation.needs)(_view(operation)), methods=[operation.method]
             )
-        document = self._gate.public("the API's description names no data")(lambda: _json(describe(self.operations)))
+        document = self._gate.public("the API's description names no data")(self._describe)
         blueprint.add_url_rule("/openapi.json", "openapi", document, methods=["GET"])
         return blueprint
+
+    def _describe(self) -> Response:
+        return _json(describe(self.operations, self._gate.ways(PREFIX)))
 
     # --- incidents
 
@@ -431,42 +419,6 @@ class Api:
     def _map(self) -> Any:
         with self._database.reading() as session:
             return map_of(session, self._settings.home)
-
-
-def describe(operations: tuple[Operation, ...]) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of the operations."""
-    paths: dict[str, Any] = {}
-    schemas: dict[str, Any] = {}
-    for operation in operations:
-        path = PREFIX + operation.path.replace("<", "{").replace(">", "}")
-        names = [part[1:-1] for part in operation.path.split("/") if part.startswith("<")]
-        entry: dict[str, Any] = {
-            "summary": operation.summary,
-            "x-permission": operation.needs,
-            "parameters": [
-                *({"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names),
-                *({"name": name, "in": "query", "schema": {"type": "string"}} for name in operation.query),
-            ],
-            "responses": {
-                str(operation.status): {"description": "done", "content": {"application/json": {}}},
-                "4XX": {"description": "refused", "content": {"application/problem+json": {}}},
-            },
-        }
-        if operation.body is not None:
-            schema = operation.body.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas |= schema.pop("$defs", {})
-            schemas[operation.body.__name__] = schema
-            reference = {"$ref": f"#/components/schemas/{operation.body.__name__}"}
-            entry["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference}}}
-        paths.setdefault(path, {})[operation.method.lower()] = entry
-    bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "Fenghuo", "version": "1"},
-        "paths": paths,
-        "components": {"schemas": schemas, "securitySchemes": {"token": bearer}},
-        "security": [{"token": []}],
-    }
 
 
 def _view(operation: Operation) -> Callable[..., Response]:

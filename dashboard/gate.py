@@ -155,6 +155,18 @@ class Gate(Sockets):
         entries += [Entry("event", name, rule) for name, rule in self.events(*socketios)]
         return sorted(entries, key=lambda entry: (entry.kind, entry.name))
 
+    def ways(self, prefix: str) -> list[tuple[str, str, Rule | None]]:
+        """Method, path and declared rule of every route below the path `prefix`."""
+        return sorted(
+            (
+                (method, rule.rule, self._rule_of(rule.endpoint, rule.rule)[0])
+                for rule in self._app.url_map.iter_rules()
+                for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+                if rule.rule.startswith(f"{prefix}/")
+            ),
+            key=lambda way: way[:2],
+        )
+
     def undeclared(self, *socketios: SocketIO) -> list[Entry]:
         """The entries of the inventory that declare nothing: must be none."""
         return [entry for entry in self.inventory(*socketios) if entry.rule is None]

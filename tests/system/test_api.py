@@ -134,7 +134,10 @@ def test_a_csv_file_is_imported_and_its_bad_rows_are_named(served: Served) -> No
 def test_every_way_in_names_its_permission_and_every_error_has_words_in_both_languages(served: Served) -> None:
     status, document = served.call("GET", "/api/v1/openapi.json")
     assert (status, document["openapi"]) == (200, "3.1.0")
-    assert all("x-permission" in operation for path in document["paths"].values() for operation in path.values())
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    assert all("x-permission" in operation or operation["security"] == [] for operation in operations)
+    login = document["paths"]["/api/v1/auth/token"]["post"]
+    assert login["requestBody"]["content"]["application/json"]["schema"]["required"] == ["name", "password"]
 
 
 def test_the_operator_s_questions_are_answered(served: Served) -> None:

@@ -2,9 +2,11 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from auth.permissions import Permission
 from dashboard.messages import LANGUAGES, text
 from fenghuo.web import Web
 from foundation.settings import Settings
@@ -16,24 +18,7 @@ ROOT = Path(__file__).parents[2]
 CODE = ("fenghuo", "dashboard", "conference", "operations", "auth", "foundation")
 PEOPLE_ERRORS = re.compile(r'(?:UserError|NotFound|Conflict|TooMany|Unavailable)\(\s*"([a-z_0-9]+)"')
 KINDS = re.compile(r'"((?:incident|resource|duty|station|sensor|site|room)\.[a-z_]+)"')
-NOT_FOR_PEOPLE = frozenset(
-    {
-        "incident.create",
-        "incident.change",
-        "incident.read",
-        "resource.change",
-        "resource.read",
-        "duty.change",
-        "duty.read",
-    }
-) | {
-    "station.change",
-    "site.change",
-    "site.read",
-    "room.host",
-    "room.join",
-    "room.link",
-    "room.open",
+NOT_FOR_PEOPLE = frozenset(get_args(Permission)) | {
     "room.offer",
     "room.want",
     "room.grants",
@@ -68,6 +53,25 @@ def test_every_route_callback_and_event_of_the_real_application_declares_its_per
         assert {entry.kind for entry in web.gate.inventory()} >= {"route", "event"}
     finally:
         web.close()
+
+
+def test_the_description_of_the_api_names_every_way_in_with_its_permission(settings: Settings) -> None:
+    web = Web(settings)
+    try:
+        document = web.app.test_client().get("/api/v1/openapi.json").get_json()
+        ways = {
+            (method, path.replace("<", "{").replace(">", "}")): rule and rule.needs
+            for method, path, rule in web.gate.ways("/api/v1")
+            if path != "/api/v1/openapi.json"
+        }
+    finally:
+        web.close()
+    described = {
+        (method.upper(), path): entry.get("x-permission")
+        for path, entries in document["paths"].items()
+        for method, entry in entries.items()
+    }
+    assert described == ways
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
