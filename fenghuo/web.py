@@ -115,7 +115,7 @@ class Web:
             nodes,
             video_slots=settings.video_slots,
             ice=lambda participant: ice_servers(
-                settings.turn_url, turn_secret, participant, int(clock.now().timestamp())
+                settings.turn_urls, turn_secret, participant, int(clock.now().timestamp())
             ),
         )
         readings = Readings()

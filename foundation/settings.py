@@ -1,5 +1,6 @@
 """Settings: what the environment says (`FENGHUO_…`), with its units and traps, read once at the start of a process."""
 
+import re
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -9,6 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EVERYWHERE = frozenset({"", "0.0.0.0", "::"})
 LOOPBACK = "127.0.0.1"
+TURN_URL = re.compile(r"turns?:(?:[\w.\-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:\?transport=(?:udp|tcp))?")
+"""RFC 7065 section 3.1."""
 
 
 class Settings(BaseSettings):
@@ -109,11 +112,25 @@ class Settings(BaseSettings):
         ZoneInfo(value)
         return value
 
+    @field_validator("turn_url")
+    @classmethod
+    def _turn_addresses(cls, value: str) -> str:
+        wrong = [url for url in _listed(value) if not TURN_URL.fullmatch(url)]
+        if wrong:
+            # One that is wrong would let no page make any connection at all.
+            raise ValueError(f"not the address of a TURN server (RFC 7065): {wrong[0]}")
+        return value
+
     @model_validator(mode="after")
     def _key_with_certificate(self) -> "Settings":
         if self.tls_key is not None and not self.certificate_given:
             raise ValueError("FENGHUO_TLS_KEY needs the certificate's path in FENGHUO_TLS")
         return self
+
+    @property
+    def turn_urls(self) -> list[str]:
+        """The addresses of the relay server."""
+        return _listed(self.turn_url)
 
     @property
     def serves_https(self) -> bool:
@@ -145,3 +162,8 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """The time zone on screens."""
         return ZoneInfo(self.timezone)
+
+
+def _listed(value: str) -> list[str]:
+    """The parts of a comma-separated setting."""
+    return [part.strip() for part in value.split(",") if part.strip()]
