@@ -61,7 +61,7 @@ export class Calls {
 
   async #call() {
     await this.commands.rollCall();
-    tell(t("room.calls.kept"));
+    tell(t("room.calls.kept"), "good");
   }
 }
 

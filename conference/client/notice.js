@@ -8,9 +8,10 @@ const notice = byId("notice", HTMLElement);
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 
-/** @param {string} words */
-export function tell(words) {
+/** @param {string} words @param {"warning" | "good"} [kind] */
+export function tell(words, kind = "warning") {
   notice.textContent = words;
+  notice.className = `banner banner--${kind}`;
   notice.hidden = false;
   clearTimeout(timer);
   timer = setTimeout(() => {

@@ -35,6 +35,9 @@ export class Talk {
     const begins = mode === "floor" && this.mode === "open";
     this.mode = mode;
     if (had && !this.mine && this.holding) this.#end();
+    const self = roster.participants.find((one) => one.participant === this.client.welcome?.participant);
+    // Who got to speak has what the hand was raised for.
+    if (!had && this.mine && typeof self?.hand === "number") void this.client.commands.hand(false).catch(() => undefined);
     // Whoever was unmuted when the floor came would be heard by nobody and not know it.
     if (begins && !this.client.muted && !this.mine) void this.client.setMuted(true).catch(tellError);
     // A host gave it: one speaks until one lets go.
