@@ -128,6 +128,11 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def media_hosts(self) -> list[str]:
+        """The names and addresses announced to browsers for media; empty: this machine's own."""
+        return _listed(self.media_host)
+
+    @property
     def turn_urls(self) -> list[str]:
         """The addresses of the relay server."""
         return _listed(self.turn_url)

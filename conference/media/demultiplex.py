@@ -11,7 +11,7 @@ from conference.media import srtp, stun
 from conference.media.fanout import Fanout
 from conference.media.session import Session
 from conference.media.stats import Counters
-from conference.media.udp import RECEIVE_ROWS, ROW_BYTES, UdpPort
+from conference.media.udp import NAME_STRIDE, RECEIVE_ROWS, ROW_BYTES, UdpPort
 
 ROUNDS_MAX = 8
 """Batches read before other work gets its turn."""
@@ -91,6 +91,7 @@ class Demultiplexer:
         view = port.in_view
         sizes = port.in_sizes
         names = port.in_names
+        key_bytes = port.form.key_bytes
         by_address = self._by_address
         unprotect = srtp.unprotect
         rows = port.in_rows
@@ -104,7 +105,8 @@ class Demultiplexer:
                 continue
             at = row * ROW_BYTES
             first = view[at]
-            key = bytes(names[row * 16 : row * 16 + 8])
+            name = row * NAME_STRIDE
+            key = bytes(names[name : name + key_bytes])
             if 127 < first < 192:
                 session = by_address.get(key)
                 if session is None:
@@ -140,7 +142,7 @@ class Demultiplexer:
 
     def _stun(self, data: bytes, key: bytes, local: bytes, now: float) -> None:
         """Answer an authentic binding request; anything else is dropped without an answer (no amplification, no oracle)."""
-        if key not in self._by_address and not self._doorkeeper.admits(key[4:], now):
+        if key not in self._by_address and not self._doorkeeper.admits(self._port.form.holder(key), now):
             self._counters.drop("stun_limited")
             return
         request = stun.parse_binding_request(data)
@@ -163,9 +165,8 @@ class Demultiplexer:
             for old in [address for address, other in self._by_address.items() if other is session]:
                 del self._by_address[old]
             self._by_address[key] = session
-        answer = stun.binding_success(
-            request.transaction, key[4:8], int.from_bytes(key[2:4], "big"), session.password_bytes
-        )
+        address, port = self._port.form.peer(key)
+        answer = stun.binding_success(request.transaction, address, port, session.password_bytes)
         self._port.send_to(answer, key, source)
 
     def _ask_again(self) -> None:

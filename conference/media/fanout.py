@@ -223,7 +223,8 @@ class Fanout:
         control = target.control
         iov = self._port.iov_base + 16 * row
         size = self._port.source_bytes if control else 0
-        _MESSAGE.pack_into(self._message_view, self._message * 64, target.name, 16, iov, 1, control, size)
+        length = self._port.name_bytes
+        _MESSAGE.pack_into(self._message_view, self._message * 64, target.name, length, iov, 1, control, size)
         self._message += 1
 
     def fill_rows(self, fan: Fan, packets: list[Packet]) -> None:
@@ -237,6 +238,7 @@ class Fanout:
         pack_message = _MESSAGE.pack_into
         message_view = self._message_view
         iov_base = self._port.iov_base
+        name_bytes = self._port.name_bytes
         source_bytes = self._port.source_bytes
         sent_time = self._sent_time
         row = self._row
@@ -284,7 +286,8 @@ class Fanout:
                 if protect(handle, rows[row], lengths[row]):
                     self._counters.drop("srtp_protect")
                     continue
-                pack_message(message_view, message * 64, name, 16, iov_base + 16 * row, 1, control, control_bytes)
+                iov = iov_base + 16 * row
+                pack_message(message_view, message * 64, name, name_bytes, iov, 1, control, control_bytes)
                 message += 1
                 row += 1
         self._row = row

@@ -7,12 +7,13 @@ import asyncio
 import gc
 import logging
 import signal
-import socket
 import time
 from collections.abc import Callable
 from typing import Any
 
 from conference.media import dtls, negotiate, srtp
+from conference.media.address import everywhere
+from conference.media.announce import announced_addresses
 from conference.media.demultiplex import Demultiplexer
 from conference.media.fanout import Fanout
 from conference.media.link import Handler, Link
@@ -20,7 +21,7 @@ from conference.media.room import SESSIONS_MAX, WANT_HEIGHT_MAX, Room
 from conference.media.session import Session
 from conference.media.stats import Counters, PacketCost, cpu_seconds
 from conference.media.udp import UdpPort
-from foundation.errors import NotFound, ProtocolError, UserError
+from foundation.errors import NotFound, ProtocolError
 from foundation.settings import Settings
 from foundation.trust import dialling
 
@@ -35,39 +36,15 @@ SOURCES = ("audio", "camera", "screen")
 log = logging.getLogger(__name__)
 
 
-def announced_addresses(media_host: str) -> list[str]:
-    """The addresses put into candidates: `media_host` (resolved), or that of the default route and 127.0.0.1.
-
-    Raises UserError("media_host_unknown") when `media_host` is a name that does not resolve.
-    """
-    if media_host:
-        try:
-            return [str(socket.getaddrinfo(media_host, None, socket.AF_INET)[0][4][0])]
-        except OSError as error:
-            raise UserError("media_host_unknown", host=media_host) from error
-    addresses = []
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(
-                ("192.0.2.1", 9)
-            )  # sends nothing; asks the kernel for the way out (a documentation address, RFC 5737)
-            addresses.append(str(probe.getsockname()[0]))
-        except OSError:
-            log.info("no default route: only this machine can join")
-    return [*[address for address in addresses if address != "127.0.0.1"], "127.0.0.1"]
-
-
 class MediaNode:
     """Rooms and sessions on one UDP port. `start` and `stop` it inside a running loop; `news` holds what web is to be told."""
 
-    def __init__(
-        self, settings: Settings, *, clock: Callable[[], float] = time.monotonic, bind: str = "0.0.0.0"
-    ) -> None:
-        """Bind the port (OSError when it is taken) and make the certificate."""
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic, bind: str = "") -> None:
+        """Bind the port (OSError when it is taken), on the address `bind` or everywhere, and make the certificate."""
         self.counters = Counters()
         self._clock = clock
-        self._addresses = announced_addresses(settings.media_host)
-        self._port = UdpPort(bind, settings.media_port, self.counters)
+        self._addresses = announced_addresses(settings.media_hosts)
+        self._port = UdpPort(bind or everywhere(), settings.media_port, self.counters)
         self._fanout = Fanout(self._port, self.counters)
         self._demultiplexer = Demultiplexer(self._port, self._fanout, self.counters, clock)
         self._certificate = dtls.make_certificate()

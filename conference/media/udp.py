@@ -1,8 +1,8 @@
 """The one UDP port: datagrams in by recvmmsg, out by sendmmsg with UDP_SEGMENT, through libc in cffi's ABI mode (no compiler).
 
-Hot path. Addresses are IPv4 `sockaddr_in`; the first eight bytes (family, port, address) name a peer. Where libc lacks the calls, or the
-kernel refuses UDP_SEGMENT, the same rows go through Python's socket one by one. A peer must see answers come from the address that it
-wrote to: where the kernel would choose another source (several interfaces), IP_PKTINFO names it.
+Hot path. Listening everywhere, one dual-stack socket serves IPv6 and IPv4 (conference.media.address says how each writes addresses). Where libc
+lacks the calls, or the kernel refuses UDP_SEGMENT, the same rows go through Python's socket one by one. A peer must see answers come from the
+address that it wrote to: where the kernel would choose another source (several interfaces), a control message names it.
 """
 
 import contextlib
@@ -15,6 +15,7 @@ import cffi
 import numpy as np
 
 from conference.media import srtp
+from conference.media.address import form_for
 from conference.media.stats import Counters
 
 ROW_BYTES = 1536
@@ -35,10 +36,9 @@ _MSG_DONTWAIT = 0x40
 _SO_RCVBUFFORCE = 33
 _SO_SNDBUFFORCE = 32
 _CONTROL_BYTES = 24  # CMSG_SPACE(sizeof(uint16_t)) on 64-bit Linux
-_IP_PKTINFO = 8
-_SOURCE_BYTES = 32  # CMSG_SPACE(sizeof(struct in_pktinfo))
 _IN_CONTROL_BYTES = 64
-_PKTINFO = struct.Struct("=I4s4s")  # interface, local address, destination in the header
+NAME_STRIDE = 32
+"""Place of one address in a table: `struct sockaddr_in6` and padding."""
 
 MESSAGE = np.dtype(
     {
@@ -68,16 +68,6 @@ def _libc() -> Any | None:
         return None
 
 
-def address_key(host: str, port: int) -> bytes:
-    """The eight bytes that name an IPv4 address here: family, port, address, as in `sockaddr_in`."""
-    return struct.pack("=H", socket.AF_INET) + port.to_bytes(2, "big") + socket.inet_aton(host)
-
-
-def key_address(key: bytes) -> tuple[str, int]:
-    """The address that `address_key` made."""
-    return socket.inet_ntoa(key[4:8]), int.from_bytes(key[2:4], "big")
-
-
 def _aligned(rows: int) -> "np.ndarray[Any, np.dtype[np.uint8]]":
     return np.zeros((rows, ROW_BYTES), np.uint8)
 
@@ -89,16 +79,17 @@ class UdpPort:
     """
 
     def __init__(self, host: str, port: int, counters: Counters, *, system_calls: bool = True) -> None:
-        """Bind; OSError when the port is taken."""
+        """Bind to `host` (`::`: all addresses of both families); OSError when the port is taken."""
         self._counters = counters
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.form = form = form_for(host)
+        self.socket = socket.socket(form.family, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
         for force, plain in ((_SO_RCVBUFFORCE, socket.SO_RCVBUF), (_SO_SNDBUFFORCE, socket.SO_SNDBUF)):
             try:
                 self.socket.setsockopt(socket.SOL_SOCKET, force, SOCKET_BUFFER_BYTES)
             except OSError:  # not root: clamped silently by rmem_max, wmem_max
                 self.socket.setsockopt(socket.SOL_SOCKET, plain, SOCKET_BUFFER_BYTES)
-        self.socket.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+        form.prepare(self.socket)
         try:
             self.socket.bind((host, port))
         except OSError:
@@ -120,14 +111,14 @@ class UdpPort:
         lengths = srtp.length_pointer(self._in_sizes)
         self.in_rows = [base + row * ROW_BYTES for row in range(RECEIVE_ROWS)]
         self.in_lengths = [lengths + row for row in range(RECEIVE_ROWS)]
-        self._in_names = np.zeros((RECEIVE_ROWS, 16), np.uint8)
+        self._in_names = np.zeros((RECEIVE_ROWS, NAME_STRIDE), np.uint8)
         self.in_names = self._in_names.reshape(-1).data
         self._in_iov = np.zeros(RECEIVE_ROWS, IOVEC)
         self._in_iov["base"] = self._in.ctypes.data + np.arange(RECEIVE_ROWS, dtype=np.uint64) * ROW_BYTES
         self._in_iov["size"] = ROW_BYTES - srtp.TRAILER_BYTES_MAX
         self._in_messages = np.zeros(RECEIVE_ROWS, MESSAGE)
-        self._in_messages["name"] = self._in_names.ctypes.data + np.arange(RECEIVE_ROWS, dtype=np.uint64) * 16
-        self._in_messages["name_bytes"] = 16
+        self._in_messages["name"] = self._in_names.ctypes.data + np.arange(RECEIVE_ROWS, dtype=np.uint64) * NAME_STRIDE
+        self._in_messages["name_bytes"] = self.form.name_bytes
         self._in_messages["iov"] = self._in_iov.ctypes.data + np.arange(RECEIVE_ROWS, dtype=np.uint64) * 16
         self._in_messages["iov_count"] = 1
         self._in_controls = np.zeros((RECEIVE_ROWS, _IN_CONTROL_BYTES), np.uint8)
@@ -154,12 +145,14 @@ class UdpPort:
         self._iov_sizes = self._iov["size"]
         self.iov_base = self._iov.ctypes.data
         self.messages = np.zeros(SEND_ROWS, MESSAGE)
-        self.messages["name_bytes"] = 16
+        self.name_bytes = self.form.name_bytes
+        self.messages["name_bytes"] = self.name_bytes
         self.message_view = self.messages.view(np.uint8).reshape(-1).data
         self._message_base: int = self.messages.ctypes.data
-        self._names = np.zeros((DESTINATIONS_MAX, 16), np.uint8)
+        self._names = np.zeros((DESTINATIONS_MAX, NAME_STRIDE), np.uint8)
         self._names_base: int = self._names.ctypes.data
-        self._sources = np.zeros((DESTINATIONS_MAX, _SOURCE_BYTES), np.uint8)
+        self.source_bytes = self.form.source_bytes
+        self._sources = np.zeros((DESTINATIONS_MAX, self.source_bytes), np.uint8)
         self._sources_base: int = self._sources.ctypes.data
         self._source_of = [b""] * DESTINATIONS_MAX
         self._free = list(range(DESTINATIONS_MAX - 1, -1, -1))
@@ -170,7 +163,6 @@ class UdpPort:
         self._controls = controls
         self.control_base: int = controls.ctypes.data
         self.control_bytes = _CONTROL_BYTES
-        self.source_bytes = _SOURCE_BYTES
 
     def _probe_segmentation(self) -> bool:
         """Whether the kernel takes UDP_SEGMENT on this socket."""
@@ -191,33 +183,34 @@ class UdpPort:
         self._free.append(destination)
 
     def aim(self, destination: int, key: bytes, source: bytes) -> tuple[int, int]:
-        """Point a destination at an address (`address_key`), from a source address (`source`; empty: the kernel's choice).
+        """Point a destination at an address (a key), from a source address (`source`; empty: the kernel's choice).
 
         Returns what a message's `name` and `control` must be (control 0: none is needed).
         """
-        self._names[destination, :8] = np.frombuffer(key, np.uint8)
+        self._names[destination, : len(key)] = np.frombuffer(key, np.uint8)
         self._source_of[destination] = source
-        name = self._names_base + 16 * destination
+        name = self._names_base + NAME_STRIDE * destination
         if not source:
             return name, 0
-        control = struct.pack("=Qii", 28, socket.IPPROTO_IP, _IP_PKTINFO) + _PKTINFO.pack(0, source, bytes(4))
+        control = self.form.control(source)
         self._sources[destination, : len(control)] = np.frombuffer(control, np.uint8)
-        return name, self._sources_base + _SOURCE_BYTES * destination
+        return name, self._sources_base + self.source_bytes * destination
 
     def source_for(self, key: bytes, local: bytes) -> bytes:
         """What `aim` needs as source so that `key` sees `local`: empty when the kernel chooses that by itself."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        with socket.socket(self.form.family, socket.SOCK_DGRAM) as probe:
             try:
-                probe.connect(key_address(key))
-                natural = socket.inet_aton(probe.getsockname()[0])
+                self.form.prepare(probe)
+                probe.connect(self.form.address(key))
+                natural = self.form.local_of(probe.getsockname())
             except OSError:
                 return b""
-        return b"" if local in (natural, bytes(4)) else local
+        return b"" if local in (natural, bytes(len(local))) else local
 
     def local(self, row: int) -> bytes:
-        """The four bytes of the local address at which the datagram in `row` arrived."""
-        at = row * _IN_CONTROL_BYTES + 20
-        return bytes(self._in_controls_view[at : at + 4])
+        """The bytes of the local address at which the datagram in `row` arrived."""
+        at = row * _IN_CONTROL_BYTES + self.form.local_at
+        return bytes(self._in_controls_view[at : at + self.form.local_bytes])
 
     def receive(self) -> int:
         """Read up to RECEIVE_ROWS datagrams into the rows; returns how many, 0 when the socket is empty."""
@@ -235,17 +228,20 @@ class UdpPort:
         while count < RECEIVE_ROWS:
             at = count * ROW_BYTES
             try:
-                place = self.in_view[at : at + ROW_BYTES - srtp.TRAILER_BYTES_MAX]
-                size, extra, _, address = self.socket.recvmsg_into([place], _IN_CONTROL_BYTES)
+                row = self.in_view[at : at + ROW_BYTES - srtp.TRAILER_BYTES_MAX]
+                size, extra, _, address = self.socket.recvmsg_into([row], _IN_CONTROL_BYTES)
             except (BlockingIOError, InterruptedError):
                 break
             except OSError:
                 continue
             self.in_sizes[count] = size
-            self.in_names[count * 16 : count * 16 + 8] = address_key(*address)
+            name = count * NAME_STRIDE
+            self.in_names[name : name + self.form.key_bytes] = self.form.key(*address)
             for level, kind, value in extra:
-                if level == socket.IPPROTO_IP and kind == _IP_PKTINFO:
-                    self._in_controls_view[count * _IN_CONTROL_BYTES + 20 : count * _IN_CONTROL_BYTES + 24] = value[4:8]
+                local = self.form.arrived_at(level, kind, value)
+                if local is not None:
+                    place = count * _IN_CONTROL_BYTES + self.form.local_at
+                    self._in_controls_view[place : place + len(local)] = local
             count += 1
         return count
 
@@ -253,10 +249,9 @@ class UdpPort:
         """Send one datagram that is not in a row (STUN, DTLS, RTCP); returns whether the kernel took it."""
         try:
             if source:
-                info = (socket.IPPROTO_IP, _IP_PKTINFO, _PKTINFO.pack(0, source, bytes(4)))
-                self.socket.sendmsg([data], [info], 0, key_address(key))
+                self.socket.sendmsg([data], [self.form.pktinfo(source)], 0, self.form.address(key))
             else:
-                self.socket.sendto(data, key_address(key))
+                self.socket.sendto(data, self.form.address(key))
             return True
         except (BlockingIOError, InterruptedError):
             self._counters.drop("send_buffer_full")
@@ -302,8 +297,8 @@ class UdpPort:
     def _send_message(self, index: int) -> int:
         """Send the rows of one message with `sendto`; returns how many the kernel took."""
         message = self.messages[index]
-        destination = (int(message["name"]) - self._names_base) // 16
-        key = self._names[destination, :8].tobytes()
+        destination = (int(message["name"]) - self._names_base) // NAME_STRIDE
+        key = self._names[destination, : self.form.key_bytes].tobytes()
         first = (int(message["iov"]) - self.iov_base) // 16
         sent = 0
         for row in range(first, first + int(message["iov_count"])):

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from conference.media import negotiate, rtcp, stun
+from conference.media.address import Plain
 from conference.media.demultiplex import Demultiplexer
 from conference.media.dtls import DtlsEndpoint, fingerprint, make_certificate
 from conference.media.fanout import Fanout
@@ -22,7 +23,7 @@ from conference.media.room import Room
 from conference.media.session import Session
 from conference.media.srtp import direction
 from conference.media.stats import Counters
-from conference.media.udp import ROW_BYTES, UdpPort, address_key
+from conference.media.udp import ROW_BYTES, UdpPort
 from foundation.errors import ProtocolError
 from tests.media.mutate import Mutator
 from tests.media.packets import rtp, vp8
@@ -35,7 +36,7 @@ DATA = Path(__file__).parents[1] / "data"
 FOUND = DATA / "regressions" / "media"
 KEY = bytes(range(44))
 GCM_256 = 8
-PUBLISHER, WATCHER = address_key("127.0.0.1", 40_001), address_key("127.0.0.1", 40_002)
+PUBLISHER, WATCHER = Plain().key("127.0.0.1", 40_001), Plain().key("127.0.0.1", 40_002)
 
 
 @dataclass
@@ -110,7 +111,7 @@ class Bench:
         size = min(len(data), ROW_BYTES - 24)
         self.port.in_view[:size] = data[:size]
         self.port.in_sizes[0] = size
-        self.port.in_names[:8] = PUBLISHER if data[-1:] < b"\x80" else address_key("127.0.0.1", 40_000 + len(data))
+        self.port.in_names[:8] = PUBLISHER if data[-1:] < b"\x80" else Plain().key("127.0.0.1", 40_000 + len(data))
         self.demultiplexer._batch(1, self.now)
         self.fanout.flush(self.now)
 

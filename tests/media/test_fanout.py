@@ -13,7 +13,7 @@ from conference.media import srtp
 from conference.media.fanout import Fanout, runs
 from conference.media.slots import Slot, Target
 from conference.media.stats import Counters
-from conference.media.udp import SEGMENT_RUN_MAX, UdpPort, address_key
+from conference.media.udp import SEGMENT_RUN_MAX, UdpPort
 from tests.media.packets import arrive, packet, slot, stream, vp8
 
 KEY = bytes(range(60))
@@ -58,7 +58,7 @@ def forwarded(
         target = Target()
         target.direction = srtp.direction(KEY, PROFILES[index % 2], sending=True)
         target.handle = target.direction.handle
-        target.name, target.control = port.aim(port.allocate(), address_key(*receiver.getsockname()), b"")
+        target.name, target.control = port.aim(port.allocate(), port.form.key(*receiver.getsockname()), b"")
         slots.append(slot(target, start=1000 + 7919 * index, ssrc=5000 + index, extension_id=index % 4))
         slots[-1].wait_for(source)
     for index, (payload, marker) in enumerate(payloads):
@@ -115,7 +115,7 @@ def test_padding_is_a_packet_of_the_repeats_that_holds_nothing(receivers: list[s
     target = Target()
     target.direction = srtp.direction(KEY, PROFILES[0], sending=True)
     target.handle = target.direction.handle
-    target.name, target.control = port.aim(port.allocate(), address_key(*receivers[0].getsockname()), b"")
+    target.name, target.control = port.aim(port.allocate(), port.form.key(*receivers[0].getsockname()), b"")
     out, source, place = Fanout(port, counters), stream(), slot(target)
     place.wait_for(source)
     for seq in range(2):
