@@ -78,6 +78,7 @@ const client = new RoomClient(config.room, {
   speakers: (participants) => tiles.setSpeaking(participants),
   line(line) {
     tiles.step = line.step;
+    tiles.sends = line.send.pictures;
     showLine(line);
   },
   muted(muted) {

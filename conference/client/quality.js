@@ -2,12 +2,14 @@
 
 /** Sums since the session began. @typedef {{at: number, bytes: number, lost: number, received: number}} Sums */
 /** Measured between two looks; `loss` from 0 to 1. @typedef {{kbps: number, loss: number}} Rates */
-/** `words`: key of the text that says why; null where nothing is wrong. @typedef {{grade: "good" | "fair" | "weak" | "none", words: string | null}} Mark */
+/** `rests`: nothing is wrong, nothing flows. `words`: key of the text that says why. @typedef {{grade: "good" | "fair" | "weak" | "none" | "rests", words: string | null}} Mark */
 
 const LOSS_FAIR = 0.02;
 const LOSS_WEAK = 0.08;
 /** A picture whose height is less than this share of what was asked for is called small. */
 const SMALL = 0.45;
+/** Below this rate a camera's picture has stopped. */
+const FLOWS_KBPS = 1;
 /** A picture of this height is never called small for the place it fills. */
 const ENOUGH_PX = 540;
 
@@ -23,15 +25,28 @@ export function ratesOf(before, now) {
 }
 
 /**
- * @param {{stalled: boolean, still: boolean, step: string, height: number, asked: number, loss: number}} picture `height` as it comes, `asked` as it is
+ * @param {{stalled: boolean, still: boolean, step: string, height: number, asked: number, loss: number, kbps: number, screen: boolean}} picture `height` as it comes, `asked` as it is
  *   shown, in pixels; `step` of the line
  * @returns {Mark}
  */
-export function markOf({ stalled, still, step, height, asked, loss }) {
+export function markOf({ stalled, still, step, height, asked, loss, kbps, screen }) {
   if (stalled) return { grade: "none", words: "room.quality.stopped" };
   if (still) return { grade: "weak", words: "room.quality.stills" };
+  // A screen on which nothing changes sends nothing.
+  if (kbps < FLOWS_KBPS && !screen) return { grade: "none", words: "room.quality.silent" };
   if (loss >= LOSS_WEAK) return { grade: "weak", words: "room.quality.lossy" };
   if (loss >= LOSS_FAIR) return { grade: "fair", words: "room.quality.lossy" };
   if (step === "smaller" && height > 0 && height < Math.min(asked * SMALL, ENOUGH_PX)) return { grade: "fair", words: "room.quality.smaller" };
   return { grade: "good", words: null };
+}
+
+/**
+ * The mark of one's own camera.
+ * @param {number} kbps what it sends
+ * @param {boolean} pictures whether the line bears that it sends any
+ * @returns {Mark}
+ */
+export function ownMarkOf(kbps, pictures) {
+  if (!pictures) return { grade: "none", words: "room.quality.own" };
+  return kbps < FLOWS_KBPS ? { grade: "rests", words: "room.quality.resting" } : { grade: "good", words: "room.quality.sent" };
 }

@@ -101,7 +101,8 @@ export class Tile {
     const { grade, words, height, kbps, loss } = measured;
     this.quality.dataset.grade = grade;
     setText(this.qualityWords, words === null ? "" : t(words, { height, loss: percent(loss) }));
-    const numbers = [...(height > 0 ? [`${height}p`] : []), `${Math.round(kbps)} kbit/s`];
+    const flows = grade !== "none" && grade !== "rests";
+    const numbers = flows ? [...(height > 0 ? [`${height}p`] : []), `${Math.round(kbps)} kbit/s`] : [];
     if (loss >= 0.005 && words !== "room.quality.lossy") numbers.push(t("room.quality.loss", { loss: percent(loss) }));
     setText(this.qualityNumbers, numbers.join(" · "));
   }

@@ -2,7 +2,7 @@
 
 import { LAYOUTS, largeOf, place } from "./layouts.js";
 import { setText } from "./draw.js";
-import { markOf, ratesOf } from "./quality.js";
+import { markOf, ownMarkOf, ratesOf } from "./quality.js";
 import { assign, keyOf } from "./slots.js";
 import { config, t } from "./text.js";
 import { Tile } from "./tile.js";
@@ -51,6 +51,8 @@ export class Tiles {
     this.spoke = null;
     /** The step of one's line. */
     this.step = "full";
+    /** Whether it bears that one's own pictures go out. */
+    this.sends = true;
     /** @type {Map<string, import("./quality.js").Sums>} */
     this.sums = new Map();
     this.me = "";
@@ -108,14 +110,13 @@ export class Tiles {
       const one = slots.get(tile.slot ?? "");
       if (tile.own) {
         const rates = tile.kind === "camera" && tile.track !== null && sent !== null ? this.#rates(key, { at, bytes: sent.bytesSent, lost: 0, received: 0 }) : null;
-        const rests = rates !== null && rates.kbps < 1;
-        tile.grade(rates === null ? null : { grade: rests ? "none" : "good", words: rests ? "room.quality.resting" : "room.quality.sent", height: rests ? 0 : (sent?.frameHeight ?? 0), ...rates });
+        tile.grade(rates === null ? null : { ...ownMarkOf(rates.kbps, this.sends), height: sent?.frameHeight ?? 0, ...rates });
       } else if (one === undefined || tile.track === null) {
         this.sums.delete(key);
         tile.grade(null);
       } else {
         const rates = this.#rates(key, { at, bytes: one.bytesReceived, lost: one.packetsLost, received: one.packetsReceived });
-        const mark = markOf({ stalled: tile.stalled, still: tile.still, step: this.step, height: one.frameHeight, asked: tile.pixels, loss: rates?.loss ?? 0 });
+        const mark = markOf({ stalled: tile.stalled, still: tile.still, step: this.step, height: one.frameHeight, asked: tile.pixels, screen: tile.kind === "screen", ...(rates ?? { loss: 0, kbps: 0 }) });
         tile.grade(rates === null ? null : { ...mark, height: one.frameHeight, ...rates });
       }
     }

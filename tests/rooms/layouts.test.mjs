@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { LAYOUTS, largeOf, place } from "../../conference/client/layouts.js";
-import { markOf, ratesOf } from "../../conference/client/quality.js";
+import { markOf, ownMarkOf, ratesOf } from "../../conference/client/quality.js";
 
 const KEYS = ["a/camera", "b/camera", "c/camera", "me/camera"];
-const fine = { stalled: false, still: false, step: "full", height: 720, asked: 720, loss: 0 };
+const fine = { stalled: false, still: false, step: "full", height: 720, asked: 720, loss: 0, kbps: 600, screen: false };
 
 test("in the grid nobody is large but what was pinned, or a shared screen", () => {
   assert.equal(largeOf("grid", KEYS, null, "b/camera"), null);
@@ -60,4 +60,9 @@ test("the mark says what is wrong, the worst first", () => {
   assert.deepEqual(markOf({ ...fine, step: "smaller", height: 180, asked: 200 }), { grade: "good", words: null });
   assert.deepEqual(markOf({ ...fine, still: true, loss: 0.2 }), { grade: "weak", words: "room.quality.stills" });
   assert.deepEqual(markOf({ ...fine, stalled: true, still: true }), { grade: "none", words: "room.quality.stopped" });
+  assert.deepEqual(markOf({ ...fine, kbps: 0 }), { grade: "none", words: "room.quality.silent" });
+  assert.deepEqual(markOf({ ...fine, kbps: 0, screen: true }), { grade: "good", words: null });
+  assert.equal(ownMarkOf(0, true).words, "room.quality.resting");
+  assert.equal(ownMarkOf(0, false).words, "room.quality.own");
+  assert.equal(ownMarkOf(300, true).grade, "good");
 });
