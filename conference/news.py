@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from conference import presence, rooms
+from conference import presence, rooms, roster
 from conference.nodes import Node, Nodes
 from conference.pages import VIDEO_SLOTS_MAX
 from conference.switchboard import Switchboard
@@ -58,7 +58,7 @@ class News:
         if not isinstance(room_id, str) or not isinstance(speakers, list):
             raise ProtocolError("bad_request")
         loudest = [one for one in speakers[:SPEAKERS_MAX] if isinstance(one, str)]
-        self._board.tell_room(room_id, "speakers", {"participants": loudest})
+        self._board.tell_room_here(room_id, "speakers", {"participants": loudest})
 
     def line_changed(self, _node: Node, payload: dict[str, Any]) -> None:
         """What a session's line carries, and what should be sent on it."""
@@ -79,6 +79,10 @@ class News:
             self._nodes.send(node.id, "room.leave", {"room": room_id, "session": session_id, "reason": "replaced"})
             return
         self._board.lives(session_id, node.id, room_id)
+        # Who was muted, or got the floor, while this process did not know the session: what is written counts.
+        with self._database.reading(world) as session:
+            publish = roster.grants(session, participant_id, session_id)
+        self._board.send(session_id, "room.grants", {"publish": publish})
         self._board.tell_roster(room_id, world)
 
     def _lost(self, room_id: str, session_id: str, world: str | None, *, over: bool) -> None:

@@ -55,6 +55,11 @@ class Node:
     load: dict[str, Any] = field(default_factory=dict)
     load_at: float = 0.0
 
+    @property
+    def draining(self) -> bool:
+        """It finishes its rooms and takes no new one."""
+        return self.load.get("draining") is True
+
 
 @dataclass
 class _Call:
@@ -239,7 +244,7 @@ class Nodes(Collector):
             able = [
                 node
                 for node in self._by_sid.values()
-                if node.kind == "media" and now - node.load_at <= LOAD_SILENT_S and not node.load.get("draining")
+                if node.kind == "media" and now - node.load_at <= LOAD_SILENT_S and not node.draining
             ]
         if not able:
             raise Unavailable("no_node")

@@ -5,8 +5,8 @@ from datetime import timedelta
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
-from conference import record, roster
-from conference.tables import Participant, Room, room_of
+from conference import calling, floor, record, roster
+from conference.tables import Participant, held, room_of
 from foundation.clock import Clock
 
 LOST_AFTER_S = 5.0
@@ -19,14 +19,14 @@ GUEST = "guest:"
 
 def connected(session: Session, clock: Clock, room_id: str, participant_id: str, session_id: str) -> bool:
     """The node says that this session has its media link. False when the session is not (any more) the participant's: it should be ended."""
+    # Every web process hears this: one of them writes it, the others find it written.
+    room = held(session, room_id)
     row = session.get(Participant, participant_id)
-    if row is None or row.room_id != room_id or row.session != session_id or not row.present:
-        return False
-    room = session.get(Room, room_id)
-    if room is None or not room.open:
+    if row is None or row.room_id != room_id or row.session != session_id or not row.present or not room.open:
         return False
     if not row.connected:
-        row.connected, row.since = True, clock.now()
+        row.connected, row.heard, row.since = True, True, clock.now()
+        calling.answered(session, clock, row)
         room.bump()
         session.flush()
     if row.told != "in":
@@ -43,8 +43,10 @@ def disconnected(session: Session, clock: Clock, session_ids: list[str]) -> set[
     rows = session.execute(
         select(Participant).where(Participant.session.in_(session_ids), Participant.connected, Participant.present)
     ).scalars()
-    for row in rows:
+    for row in list(rows):
+        room = held(session, row.room_id)
         row.disconnect(clock.now())
+        floor.vacate(session, clock, room, row, "link_lost")
         changed.add(row.room_id)
     for room_id in changed:
         room_of(session, room_id).bump()

@@ -6,15 +6,15 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from auth.principal import Principal
-from conference import record
+from conference import floor, record
+from conference.calling import EXPECTED_MAX
 from conference.roles import role_in
-from conference.tables import TITLE_LENGTH, Room, identity_of, present, room_of
+from conference.tables import TALKS, TITLE_LENGTH, Room, held, identity_of, present
 from foundation.clock import Clock
 from foundation.errors import Conflict, Forbidden, NotFound, TooMany, UserError
 from foundation.identifiers import is_id, new_id
 
 OPEN_ROOMS_MAX = 200
-EXPECTED_MAX = 64
 
 
 def open_room(
@@ -26,10 +26,12 @@ def open_room(
     id: str | None = None,
     incident: str | None = None,
     expected: object = (),
+    lobby: object = False,
+    talk: object = "open",
 ) -> Room:
     """Open a room (needs `room.open`); opening twice with the same `id` is once.
 
-    Raises UserError("bad_title", "bad_id", "bad_incident", "bad_expected"), TooMany("too_many_rooms").
+    Raises UserError("bad_title", "bad_id", "bad_incident", "bad_expected", "bad_request"), TooMany("too_many_rooms").
     """
     principal.require("room.open")
     if id is not None:
@@ -43,6 +45,10 @@ def open_room(
     if incident is not None and not is_id(incident):
         raise UserError("bad_incident", field="incident")
     sites = _site_ids(expected)
+    if not isinstance(lobby, bool):
+        raise UserError("bad_request", field="lobby")
+    if talk not in TALKS:
+        raise UserError("bad_request", field="talk")
     if session.execute(select(func.count()).select_from(Room).where(Room.open)).scalar_one() >= OPEN_ROOMS_MAX:
         raise TooMany("too_many_rooms", retry_after_s=60)
     room = Room(
@@ -58,6 +64,13 @@ def open_room(
         expected=sites,
         version=1,
         node=None,
+        locked=False,
+        lobby=lobby,
+        talk=talk,
+        chat="everyone",
+        floor=None,
+        floor_since=None,
+        floor_until=None,
     )
     session.add(room)
     session.flush()
@@ -75,9 +88,15 @@ def find_room(session: Session, room_id: object) -> Room:
     return room
 
 
-def carried_by(session: Session, room_id: str, node: str) -> None:
-    """Remember the media node that carries the room: all of it is on one."""
-    room_of(session, room_id).node = node
+def carry(session: Session, room_id: str, before: str | None, node: str) -> str:
+    """The media node that carries the room from now on: all of it is on one.
+
+    That is `node`, unless another web process has put the room on one since it was on `before`.
+    """
+    room = held(session, room_id)
+    if room.node == before:
+        room.node = node
+    return room.node or node
 
 
 def close_room(session: Session, clock: Clock, principal: Principal, room_id: object) -> Room:
@@ -87,6 +106,7 @@ def close_room(session: Session, clock: Clock, principal: Principal, room_id: ob
         raise Forbidden("not_host")
     for row in present(session, room.id):
         row.put_out(clock.now())
+    floor.free(room)
     room.open, room.closed_at = False, clock.now()
     room.bump()
     session.flush()
@@ -116,6 +136,13 @@ def open_worlds(session: Session) -> list[str | None]:
     """The worlds that have an open room, for work that goes through all of them."""
     table = Room.__table__
     return list(session.execute(select(table.c.exercise_id).where(table.c.open).distinct()).scalars())
+
+
+def versions(session: Session, room_ids: set[str]) -> dict[str, int]:
+    """The version of the roster of each of these rooms, of any world."""
+    table = Room.__table__
+    query = select(table.c.id, table.c.version).where(table.c.id.in_(room_ids))
+    return {row.id: row.version for row in session.execute(query)}
 
 
 def closed_among(session: Session, room_ids: set[str]) -> set[str]:

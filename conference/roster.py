@@ -5,38 +5,43 @@ whole and numbered, so there are no ghosts.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from auth.principal import Principal
-from conference import record
-from conference.roles import role_in
+from conference import floor, lobby, record, rollcall
+from conference.roles import RoomRole, role_in
 from conference.rooms import find_room
-from conference.tables import Participant, Room, identity_of, present, room_of
+from conference.standing import of_session
+from conference.tables import Participant, Room, Source, held, identity_of, present, room_of
 from foundation.clock import Clock, epoch_ms
-from foundation.errors import Forbidden, TooMany
+from foundation.errors import Conflict, Forbidden, TooMany
 from foundation.identifiers import new_id
 from foundation.journal import Actor
 
 PARTICIPANTS_MAX = 64
 
+Over = Literal["replaced", "removed", "ended"]
+"""Why a session is no longer its participant's."""
+
 
 @dataclass(frozen=True)
 class Joined:
-    """What a join brought: the room, the participant, and the older session that it replaced, if any."""
+    """What a join brought: the room, the participant, the older session that it replaced, if any, and whether the lobby holds them."""
 
     room: Room
     participant: Participant
     replaced: str | None
+    waits: bool = False
 
 
 def join(session: Session, clock: Clock, principal: Principal, room_id: object, session_id: str) -> Joined:
-    """Put the principal into the roster with the session named by the page; the newest session wins.
+    """Put the principal into the roster with the session named by the page, or into the lobby; the newest session wins.
 
-    Connected they are when the media node says so. Raises NotFound, Conflict("room_closed"), Forbidden (no right, or removed by a host),
-    TooMany("room_full").
+    Connected they are when the media node says so. Raises NotFound, Conflict("room_closed"), Conflict("room_locked"), Forbidden (no right, or
+    removed by a host), TooMany("room_full").
     """
     room = find_room(session, room_id)
     role = role_in(room, principal)
@@ -46,38 +51,30 @@ def join(session: Session, clock: Clock, principal: Principal, room_id: object, 
     ).scalar_one_or_none()
     if row is not None and row.removed:
         raise Forbidden("removed")
-    if (row is None or not row.present) and len(present(session, room.id)) >= PARTICIPANTS_MAX:
+    if room.locked and role != "host" and (row is None or not row.entered):
+        raise Conflict("room_locked")
+    waits = lobby.must_wait(room, principal, role, row)
+    if not waits and (row is None or not row.present) and len(present(session, room.id)) >= PARTICIPANTS_MAX:
         raise TooMany("room_full", retry_after_s=60)
+    replaced = None
     if row is None:
-        row = Participant(
-            id=new_id(),
-            room_id=room.id,
-            site_id=principal.site_id,
-            identity=identity,
-            name=principal.name,
-            role=role,
-            session=session_id,
-            muted=False,
-            silenced=False,
-            camera=False,
-            screen=False,
-            connected=False,
-            since=clock.now(),
-            present=True,
-            removed=False,
-            told="out",
-        )
+        row = _newcomer(clock, room, principal, role, session_id)
         session.add(row)
-        replaced = None
     else:
-        replaced = row.session if row.present and row.session != session_id else None
+        replaced = row.session if (row.present or row.waiting_until) and row.session != session_id else None
         if not row.present:
-            row.muted, row.silenced, row.since = False, False, clock.now()
+            row.muted, row.silenced = False, False
         if row.session != session_id:
             row.session = session_id
             row.camera, row.screen = False, False
             row.disconnect(clock.now())
-        row.present, row.name, row.role, row.site_id = True, principal.name, role, principal.site_id
+        row.name, row.role, row.site_id = principal.name, role, principal.site_id
+    if waits:
+        lobby.wait(session, clock, room, row)
+        return Joined(room, row, replaced, waits=True)
+    if not row.present:
+        row.since = clock.now()
+    row.present, row.entered, row.hidden, row.waiting_until = True, True, False, None
     room.bump()
     session.flush()
     return Joined(room, row, replaced)
@@ -94,8 +91,9 @@ def leave(session: Session, clock: Clock, participant_id: str, session_id: str) 
 
 def put_out(session: Session, clock: Clock, row: Participant, actor: Actor) -> None:
     """Take the participant off the roster; `actor` did it: they themselves, a host, or the program."""
-    room = room_of(session, row.room_id)
+    room = held(session, row.room_id)
     was_told = row.told != "out"
+    floor.vacate(session, clock, room, row, "left")
     row.put_out(clock.now())
     room.bump()
     session.flush()
@@ -103,12 +101,28 @@ def put_out(session: Session, clock: Clock, row: Participant, actor: Actor) -> N
         record.tell(session, clock, room, "room.left", actor, row)
 
 
-def of_session(session: Session, participant_id: str, session_id: str) -> Participant:
-    """The participant who is here by this session; Forbidden("old_session") when a newer one has taken over or they have left."""
-    row = session.get(Participant, participant_id)
-    if row is None or not row.present or row.session != session_id:
-        raise Forbidden("old_session")
-    return row
+def grants(session: Session, participant_id: str, session_id: str) -> list[Source]:
+    """What may be forwarded of the participant who is here by this session; Forbidden("old_session")."""
+    row = of_session(session, participant_id, session_id)
+    return row.grants(room_of(session, row.room_id))
+
+
+def gone(session: Session, session_ids: dict[str, str]) -> dict[str, Over]:
+    """Of the sessions of participants (by session: the participant) those which are theirs no more, each with why: replaced, removed or ended."""
+    found = {
+        row.id: row
+        for row in session.execute(select(Participant).where(Participant.id.in_(session_ids.values()))).scalars()
+    }
+    over: dict[str, Over] = {}
+    for session_id, participant_id in session_ids.items():
+        row = found.get(participant_id)
+        if row is None or row.removed:
+            over[session_id] = "removed"
+        elif row.session != session_id:
+            over[session_id] = "replaced"
+        elif not row.present:
+            over[session_id] = "ended"
+    return over
 
 
 def whole(session: Session, room_id: str) -> dict[str, Any]:
@@ -125,9 +139,41 @@ def whole(session: Session, room_id: str) -> dict[str, Any]:
                 "muted": row.muted,
                 "camera": row.camera,
                 "screen": row.screen,
+                "hand": None if row.hand is None else epoch_ms(row.hand),
+                "hidden": row.hidden,
                 "connected": row.connected,
                 "since": epoch_ms(row.since),
             }
             for row in present(session, room.id)
         ],
+        "rules": record.led(room),
+        "floor": floor.told(room),
+        "rings": record.rings(session, room),
+        "rollcall": rollcall.rollcall(session, room),
     }
+
+
+def _newcomer(clock: Clock, room: Room, principal: Principal, role: RoomRole, session_id: str) -> Participant:
+    return Participant(
+        id=new_id(),
+        room_id=room.id,
+        site_id=principal.site_id,
+        identity=identity_of(principal),
+        name=principal.name,
+        role=role,
+        session=session_id,
+        muted=False,
+        silenced=False,
+        camera=False,
+        screen=False,
+        connected=False,
+        since=clock.now(),
+        present=False,
+        removed=False,
+        told="out",
+        hand=None,
+        hidden=False,
+        entered=False,
+        heard=False,
+        waiting_until=None,
+    )

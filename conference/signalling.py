@@ -9,11 +9,15 @@ from prometheus_client.registry import Collector
 
 from auth.permissions import Permission
 from auth.principal import Principal
+from conference.chair import Chair
 from conference.diary import Diary
+from conference.lapses import Lapses
 from conference.news import News
 from conference.nodes import Nodes
 from conference.pages import Handler, Pages
+from conference.speaking import Speaking
 from conference.switchboard import Switchboard
+from conference.turnstile import Turnstile
 from conference.watch import Watch
 from foundation.clock import Clock
 from foundation.database import Database
@@ -35,19 +39,22 @@ class Signalling(Collector):
         ice: Callable[[str], list[dict[str, Any]]],
     ) -> None:
         self._board = Switchboard(socketio, database, nodes, NAMESPACE)
-        self._pages = Pages(self._board, database, clock, nodes, video_slots=video_slots, ice=ice)
-        diary = Diary(database, clock, nodes)
-        self._watch = Watch(self._board, database, clock, (diary.write,))
+        self._turnstile = turnstile = Turnstile(self._board, clock)
+        self._pages = Pages(self._board, database, clock, nodes, turnstile, video_slots=video_slots, ice=ice)
+        self._chair = Chair(self._board, database, clock, turnstile)
+        self._speaking = Speaking(self._board, database, clock, turnstile)
+        diary, lapses = Diary(database, clock, nodes), Lapses(self._board, database, clock)
+        self._watch = Watch(self._board, database, clock, (lapses.end, diary.write))
         nodes.listen(News(self._board, database, clock, nodes))
 
     @property
     def handlers(self) -> dict[str, tuple[Permission, Handler]]:
         """Every event of the namespace with the permission that it needs and who answers it."""
-        return self._pages.handlers
+        return {**self._pages.handlers, **self._chair.handlers, **self._speaking.handlers}
 
     def connected(self, _principal: Principal) -> None:
         """A page has opened its connection; TooMany when there are too many of them."""
-        self._pages.connected()
+        self._turnstile.connected()
 
     def disconnected(self) -> None:
         """A page's connection ended."""
@@ -69,10 +76,10 @@ class Signalling(Collector):
         """The figures of this web process for `/metrics`."""
         joined, open_rooms = self._board.counted()
         yield GaugeMetricFamily(
-            "fenghuo_room_connections", "Pages that hold a connection to rooms", value=self._pages.connections
+            "fenghuo_room_connections", "Pages that hold a connection to rooms", value=self._turnstile.connections
         )
         yield GaugeMetricFamily("fenghuo_room_pages", "Pages that have joined a room", value=joined)
         yield GaugeMetricFamily("fenghuo_rooms", "Rooms with a page in them", value=open_rooms)
         yield CounterMetricFamily(
-            "fenghuo_room_events_throttled", "Events of rooms that came too fast", value=self._pages.throttled
+            "fenghuo_room_events_throttled", "Events of rooms that came too fast", value=self._turnstile.throttled
         )

@@ -1,7 +1,8 @@
 """The switchboard of one web process: which page is in which room by which session, which node serves it, and the wires to both.
 
 All of it may be lost with the process: it is made again from what pages and nodes say when they dial again. Who closes whom: a session's
-end takes its page out of the room, never the participant.
+end takes its page out of the room, never the participant. Of several web processes each has its own pages, and hears every node: what concerns one
+page or a whole room is told to all of them, what a node says only to the pages here.
 """
 
 import threading
@@ -10,23 +11,29 @@ from typing import Any, Literal
 
 from flask_socketio import SocketIO
 
-from conference import roster
+from conference import lobby, roster
 from conference.nodes import Node, Nodes
+from conference.tables import Participant, room_of
+from foundation.clock import Clock
 from foundation.database import Database
 from foundation.errors import Unavailable
 
 CloseReason = Literal["replaced", "removed", "ended", "node_lost"]
 
+KEPT_VERSIONS_MAX = 1_000
+"""Rooms whose last told version is remembered; one that is forgotten is told once more."""
+
 
 @dataclass
 class Connection:
-    """One page that has joined."""
+    """One page that has joined, or that waits in the lobby."""
 
     sid: str
     room: str
     participant: str
     session: str
     world: str | None
+    host: bool = False
 
 
 @dataclass
@@ -49,6 +56,8 @@ class Switchboard:
         self._nodes = nodes
         self._lock = threading.Lock()
         self._connections: dict[str, Connection] = {}
+        self._waiting: dict[str, Connection] = {}
+        self._versions: dict[str, int] = {}
         self._media: dict[str, Media] = {}
         self._suspects: dict[str, tuple[float, set[str]]] = {}
 
@@ -56,15 +65,21 @@ class Switchboard:
 
     def seat(self, connection: Connection) -> list[dict[str, Any]] | None:
         """The page is in this room now, and in no other. Gives what its slots show; None when no node serves its session."""
+        self.unseat(connection.sid)
         with self._lock:
-            before = self._connections.get(connection.sid)
             self._connections[connection.sid] = connection
             media = self._media.get(connection.session)
             shown = None if media is None else list(media.slots.values())
-        if before is not None and before.room != connection.room:
-            self._socketio.server.leave_room(connection.sid, _group(before.room), namespace=self._namespace)
-        self._socketio.server.enter_room(connection.sid, _group(connection.room), namespace=self._namespace)
+        for group in _groups(connection):
+            self._socketio.server.enter_room(connection.sid, group, namespace=self._namespace)
         return shown
+
+    def let_wait(self, connection: Connection) -> None:
+        """The page waits in the lobby: it hears what is said to itself, and nothing of the room."""
+        self.unseat(connection.sid)
+        with self._lock:
+            self._waiting[connection.sid] = connection
+        self._socketio.server.enter_room(connection.sid, _page(connection.session), namespace=self._namespace)
 
     def seated(self, sid: str) -> Connection | None:
         """Where the page behind `sid` is."""
@@ -72,12 +87,18 @@ class Switchboard:
             return self._connections.get(sid)
 
     def unseat(self, sid: str) -> Connection | None:
-        """The page is in no room any more; where it was."""
+        """The page is in no room and in no lobby any more; where it was."""
         with self._lock:
-            connection = self._connections.pop(sid, None)
+            connection = self._connections.pop(sid, None) or self._waiting.pop(sid, None)
         if connection is not None:
-            self._socketio.server.leave_room(sid, _group(connection.room), namespace=self._namespace)
+            for group in _groups(connection):
+                self._socketio.server.leave_room(sid, group, namespace=self._namespace)
         return connection
+
+    def seats(self, world: str | None) -> dict[str, str]:
+        """The sessions whose pages are in rooms of that world here, each with its participant."""
+        with self._lock:
+            return {one.session: one.participant for one in self._connections.values() if one.world == world}
 
     def counted(self) -> tuple[int, int]:
         """How many pages are in rooms, and in how many rooms."""
@@ -145,31 +166,45 @@ class Switchboard:
             return {session_id for session_id in ended if self._media.pop(session_id, None) is not None}
 
     def node_for(self, room_id: str, kept: str | None) -> Node:
-        """A room fits on one node: the one that has its living sessions, else the one it was on, else the least loaded. Unavailable("no_node")."""
+        """A room fits on one node: the one that has its living sessions, else the one it was on unless that is being drained, else the least loaded.
+
+        Unavailable("no_node").
+        """
         with self._lock:
             living = next((media.node for media in self._media.values() if media.room == room_id), None)
-        for name in (living, kept):
-            node = self._nodes.media_node(name) if name is not None else None
-            if node is not None:
-                return node
-        return self._nodes.least_loaded()
+        node = self._nodes.media_node(living) if living is not None else None
+        if node is not None:
+            return node
+        node = self._nodes.media_node(kept) if kept is not None else None
+        return node if node is not None and not node.draining else self._nodes.least_loaded()
 
     # Rooms
 
     def carried(self) -> set[str]:
         """The rooms that have a page or a session here."""
         with self._lock:
-            return {one.room for one in self._connections.values()} | {media.room for media in self._media.values()}
+            pages = (*self._connections.values(), *self._waiting.values())
+            return {one.room for one in pages} | {media.room for media in self._media.values()}
+
+    def untold(self, versions: dict[str, int]) -> dict[str, str | None]:
+        """Of these rooms those with a page here whose roster was not told since it has that version; each with its world."""
+        with self._lock:
+            return {
+                one.room: one.world
+                for one in self._connections.values()
+                if versions.get(one.room, 0) > self._versions.get(one.room, 0)
+            }
 
     def end_room(self, room_id: str) -> None:
-        """The room is over: its pages and its sessions end."""
-        self.tell_room(room_id, "closed", {"reason": "ended"})
+        """The room is over: its pages and its sessions end. Each web process does it for its own."""
         with self._lock:
-            sids = [sid for sid, connection in self._connections.items() if connection.room == room_id]
+            pages = (*self._connections.values(), *self._waiting.values())
+            sids = [one.sid for one in pages if one.room == room_id]
             ended = {session_id: media for session_id, media in self._media.items() if media.room == room_id}
             for session_id in ended:
                 del self._media[session_id]
         for sid in sids:
+            self._tell(sid, "closed", {"reason": "ended"})
             self.unseat(sid)
         for node in {media.node for media in ended.values()}:
             self._nodes.send(node, "room.close", {"room": room_id, "reason": "ended"})
@@ -187,19 +222,44 @@ class Switchboard:
 
     def tell_room(self, room_id: str, event: str, payload: dict[str, Any]) -> None:
         """Tell every page in the room, those of other web processes included."""
-        self._socketio.server.emit(event, payload, to=_group(room_id), namespace=self._namespace)
+        self._tell(_group(room_id), event, payload, everywhere=True)
+
+    def tell_room_here(self, room_id: str, event: str, payload: dict[str, Any]) -> None:
+        """Tell the room's pages of this web process: the others have heard the node themselves."""
+        self._tell(_group(room_id), event, payload)
+
+    def tell_session(self, session_id: str, event: str, payload: dict[str, Any]) -> None:
+        """Tell the page of this session, in whichever web process it is."""
+        self._tell(_page(session_id), event, payload, everywhere=True)
 
     def tell_page(self, session_id: str, event: str, payload: dict[str, Any]) -> None:
         """Tell the page of this session, if it is here."""
         sid = self._sid_of(session_id)
         if sid is not None:
-            self._socketio.server.emit(event, payload, to=sid, namespace=self._namespace)
+            self._tell(sid, event, payload)
 
     def tell_roster(self, room_id: str, world: str | None) -> None:
-        """Tell every page in the room who is there."""
+        """Tell every page in the room who is there, and how it is led."""
         with self._database.reading(world) as session:
             told = roster.whole(session, room_id)
+        with self._lock:
+            if len(self._versions) >= KEPT_VERSIONS_MAX:
+                self._versions.clear()
+            self._versions[room_id] = told["version"]
         self.tell_room(room_id, "roster", told)
+
+    def tell_waiting(self, room_id: str, world: str | None, clock: Clock) -> None:
+        """Tell the room's hosts who waits in the lobby."""
+        with self._database.reading(world) as session:
+            told = lobby.told(session, clock, room_id)
+        self._tell(_hosts(room_id), "waiting", told, everywhere=True)
+
+    def grant(self, room_id: str, world: str | None, rows: list[Participant]) -> None:
+        """Tell the node what it may forward of these participants from now on."""
+        with self._database.reading(world) as session:
+            room = room_of(session, room_id)
+        for row in rows:
+            self.send(row.session, "room.grants", {"publish": row.grants(room)})
 
     def command(self, connection: Connection, event: str, payload: dict[str, Any]) -> None:
         """Command the node that serves the page's session, and wait for its answer. Unavailable("no_node"), NodeRefused."""
@@ -216,10 +276,28 @@ class Switchboard:
         if media is not None:
             self._nodes.send(media.node, event, {"room": media.room, "session": session_id, **payload})
 
+    def _tell(self, to: str, event: str, payload: dict[str, Any], *, everywhere: bool = False) -> None:
+        self._socketio.server.emit(event, payload, to=to, namespace=self._namespace, ignore_queue=not everywhere)
+
     def _sid_of(self, session_id: str) -> str | None:
         with self._lock:
-            return next((one.sid for one in self._connections.values() if one.session == session_id), None)
+            pages = (*self._connections.values(), *self._waiting.values())
+            return next((one.sid for one in pages if one.session == session_id), None)
 
 
 def _group(room_id: str) -> str:
     return f"room:{room_id}"
+
+
+def _hosts(room_id: str) -> str:
+    return f"hosts:{room_id}"
+
+
+def _page(session_id: str) -> str:
+    return f"session:{session_id}"
+
+
+def _groups(connection: Connection) -> list[str]:
+    """What a page in a room hears."""
+    heard = [_group(connection.room), _page(connection.session)]
+    return [*heard, _hosts(connection.room)] if connection.host else heard

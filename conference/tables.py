@@ -1,9 +1,11 @@
-"""The two tables of consultations: rooms, and who takes part in them. The rows are the truth; a killed web process reads them and goes on."""
+"""The tables of consultations: rooms, who takes part in them, which sites are rung, and the minutes. The rows are the truth; a killed web process
+reads them and goes on.
+"""
 
 from datetime import datetime
 from typing import Literal, get_args
 
-from sqlalchemy import Boolean, ForeignKey, Integer, String, UniqueConstraint, select
+from sqlalchemy import Boolean, ForeignKey, Integer, String, Text, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from auth.principal import Principal
@@ -15,7 +17,21 @@ Source = Literal["audio", "camera", "screen"]
 
 SOURCES: tuple[Source, ...] = get_args(Source)
 
+Talk = Literal["open", "floor"]
+"""Everybody may speak, or only who has the floor (push-to-talk)."""
+TALKS: tuple[Talk, ...] = get_args(Talk)
+
+Writers = Literal["everyone", "speakers"]
+"""Who may write in the chat: listeners too, or only who may speak."""
+WRITERS: tuple[Writers, ...] = get_args(Writers)
+
+RingState = Literal["ringing", "joined", "declined", "no_answer"]
+
+MinuteKind = Literal["decision", "note"]
+MINUTE_KINDS: tuple[MinuteKind, ...] = get_args(MinuteKind)
+
 TITLE_LENGTH = 120
+NAME_LENGTH = 80
 
 
 class Room(Operational, Base):
@@ -34,6 +50,13 @@ class Room(Operational, Base):
     expected: Mapped[list[str]] = mapped_column(Json)
     version: Mapped[int] = mapped_column(Integer)
     node: Mapped[str | None] = mapped_column(String(64))
+    locked: Mapped[bool] = mapped_column(Boolean)
+    lobby: Mapped[bool] = mapped_column(Boolean)
+    talk: Mapped[str] = mapped_column(String(8))
+    chat: Mapped[str] = mapped_column(String(8))
+    floor: Mapped[str | None] = mapped_column(String(36))
+    floor_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    floor_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     def bump(self) -> None:
         """The roster has changed: the next one that is told has a higher version."""
@@ -42,7 +65,10 @@ class Room(Operational, Base):
 
 
 class Participant(Operational, Base):
-    """Who takes part in a room. `told` is what the journal last said of them: out, in or lost."""
+    """Who takes part in a room, or waits in its lobby until `waiting_until`. `told` is what the journal last said of them: out, in or lost.
+
+    `entered`: was let in once, and may come back; `heard`: had a media link once.
+    """
 
     __tablename__ = "room_participants"
     __table_args__ = (UniqueConstraint("room_id", "identity"),)
@@ -62,6 +88,11 @@ class Participant(Operational, Base):
     present: Mapped[bool] = mapped_column(Boolean)
     removed: Mapped[bool] = mapped_column(Boolean)
     told: Mapped[str] = mapped_column(String(8))
+    hand: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    hidden: Mapped[bool] = mapped_column(Boolean)
+    entered: Mapped[bool] = mapped_column(Boolean)
+    heard: Mapped[bool] = mapped_column(Boolean)
+    waiting_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     @property
     def actor(self) -> Actor:
@@ -69,12 +100,12 @@ class Participant(Operational, Base):
         kind, _, id = self.identity.partition(":")
         return Actor(kind, id, self.name)
 
-    @property
-    def grants(self) -> list[Source]:
-        """What the media node may forward of this participant; a listener's packets are dropped there."""
+    def grants(self, room: Room) -> list[Source]:
+        """What the media node may forward of this participant; a listener's packets are dropped there, and the sound of who has not the floor."""
         if self.role == "listener":
             return []
-        return [source for source in SOURCES if source != "audio" or not self.silenced]
+        heard = not self.silenced and (room.talk == "open" or room.floor == self.id)
+        return [source for source in SOURCES if source != "audio" or heard]
 
     def disconnect(self, now: datetime) -> None:
         """Without a media link from now on."""
@@ -84,7 +115,37 @@ class Participant(Operational, Base):
     def put_out(self, now: datetime) -> None:
         """Not in the room any more; who they are stays known, should they come again."""
         self.present, self.camera, self.screen, self.told = False, False, False, "out"
+        self.hand, self.waiting_until = None, None
         self.disconnect(now)
+
+
+class Ring(Operational, Base):
+    """A site (`site_id`) that was called into a room, and what came of it."""
+
+    __tablename__ = "room_rings"
+    __table_args__ = (UniqueConstraint("room_id", "site_id"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    room_id: Mapped[str] = mapped_column(String(36), ForeignKey("rooms.id"), index=True)
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Minute(Operational, Base):
+    """An entry of the minutes (会商纪要); never changed. A task that comes of a decision names its `id`."""
+
+    __tablename__ = "room_minutes"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    room_id: Mapped[str] = mapped_column(String(36), ForeignKey("rooms.id"), index=True)
+    incident_id: Mapped[str | None] = mapped_column(String(36), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    text: Mapped[str] = mapped_column(Text)
+    who: Mapped[str | None] = mapped_column(String(NAME_LENGTH))
+    due: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    by: Mapped[str] = mapped_column(String(120))
+    by_name: Mapped[str] = mapped_column(String(NAME_LENGTH))
 
 
 def identity_of(principal: Principal) -> str:
@@ -98,6 +159,19 @@ def room_of(session: Session, room_id: str) -> Room:
     if room is None:
         raise NotFound("not_found")
     return room
+
+
+def held(session: Session, room_id: str) -> Room:
+    """The room, read anew and held by this transaction: of two web processes that change it one waits for the other. NotFound."""
+    room = session.get(Room, room_id, populate_existing=True, with_for_update=True)
+    if room is None:
+        raise NotFound("not_found")
+    return room
+
+
+def rings_of(session: Session, room_id: str) -> list[Ring]:
+    """The sites that were rung, each with what came of it last."""
+    return list(session.execute(select(Ring).where(Ring.room_id == room_id).order_by(Ring.site_id)).scalars())
 
 
 def present(session: Session, room_id: str) -> list[Participant]:

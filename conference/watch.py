@@ -1,14 +1,14 @@
 """The watch over the rooms, once a second: what a lost node or a former web process has left behind ends, who is gone for long is journalled.
 
 Several web processes may share the database, and each hears only the nodes that dialled in with it: what a node tells here counts more than
-what is written, and what nobody has told within START_GRACE_S of the start is over.
+what is written, and what nobody has told within START_GRACE_S of the start is over. What another of them, or the API, has changed is told here.
 """
 
 import logging
 import threading
 from collections.abc import Callable
 
-from conference import presence, rooms
+from conference import presence, rooms, roster
 from conference.switchboard import Switchboard
 from foundation.clock import Clock
 from foundation.database import Database
@@ -57,8 +57,16 @@ class Watch:
             duty()
 
     def _duties(self) -> tuple[Callable[[], None], ...]:
-        own = self._end_left_behind, self._end_left_over, self._restore, self._end_closed_rooms, self._tell_gone
-        return *own, *self._more
+        return (
+            self._end_left_behind,
+            self._end_left_over,
+            self._restore,
+            self._end_closed_rooms,
+            self._end_gone_elsewhere,
+            self._tell_gone,
+            *self._more,
+            self._tell_changed_elsewhere,
+        )
 
     def _end_left_behind(self) -> None:
         """Sessions whose node has not come back end, so that their pages make new ones."""
@@ -113,6 +121,27 @@ class Watch:
             closed = rooms.closed_among(reader, carried)
         for room_id in closed:
             self._board.end_room(room_id)
+
+    def _end_gone_elsewhere(self) -> None:
+        """Pages whose participant was put out, or came by a newer session, in another web process are over here."""
+        for world in self._worlds():
+            seats = self._board.seats(world)
+            if not seats:
+                continue
+            with self._database.reading(world) as session:
+                over = roster.gone(session, seats)
+            for session_id, reason in over.items():
+                self._board.end_session(session_id, reason)
+
+    def _tell_changed_elsewhere(self) -> None:
+        """Rosters that another web process or the API has changed are told to the pages here."""
+        carried = self._board.carried()
+        if not carried:
+            return
+        with self._database.reading() as reader:
+            versions = rooms.versions(reader, carried)
+        for room_id, world in self._board.untold(versions).items():
+            self._board.tell_roster(room_id, world)
 
     def _tell_gone(self) -> None:
         """Who has been gone for long enough is journalled, and guests leave the roster."""

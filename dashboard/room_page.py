@@ -1,4 +1,4 @@
-"""The consultation page `/rooms/<id>` and what the HTTP API knows of rooms: open, list, invite, end."""
+"""The consultation page `/rooms/<id>` and what the HTTP API knows of rooms: open, list, invite, answer a ring, read the minutes, end."""
 
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,14 @@ from flask.typing import ResponseReturnValue
 
 import conference
 from auth.principal import Principal
-from conference import record, rooms
+from conference import calling, minutes, record, rooms
 from conference.roles import RoomRole, role_in
 from dashboard.gate import Gate
 from dashboard.json_body import json_object, text_of
 from dashboard.messages import catalogue
 from foundation.clock import Clock
 from foundation.database import Database
-from foundation.errors import Unauthenticated
+from foundation.errors import Unauthenticated, UserError
 from foundation.settings import Settings
 
 CLIENT = Path(conference.__file__).parent / "client"
@@ -69,6 +69,8 @@ class RoomPage:
                 id=_optional(asked, "id"),
                 incident=_optional(asked, "incident"),
                 expected=asked.get("expected", []),
+                lobby=asked.get("lobby", False),
+                talk=asked.get("talk", "open"),
             )
             state = record.public_state(session, room)
         return _json({**state, "url": self._address(room.id)}, 201)
@@ -112,6 +114,21 @@ class RoomPage:
             },
             201,
         )
+
+    def answer(self, room_id: str, site_id: str) -> Response:
+        """`POST /api/v1/rooms/<id>/rings/<site>`: somebody of a site that is rung says that it does not come; who comes just joins."""
+        if json_object().get("answer") != "decline":
+            raise UserError("bad_request", field="answer")
+        with self._database.writing() as session:
+            room = rooms.find_room(session, room_id)
+            calling.decline(session, self._clock, self._gate.principal(), room, site_id)
+            state = record.public_state(session, room)
+        return _json(state)
+
+    def minutes(self, room_id: str) -> Response:
+        """`GET /api/v1/rooms/<id>/minutes`: what was decided and noted, oldest first, also of a room that is over."""
+        with self._database.reading() as session:
+            return _json(minutes.read(session, self._gate.principal(), room_id))
 
     def close(self, room_id: str) -> Response:
         """`POST /api/v1/rooms/<id>/close`: end the consultation for all; the pages are told within a second."""
@@ -165,9 +182,11 @@ def create_room_page(gate: Gate, database: Database, clock: Clock, settings: Set
         "/assets/room/<path:name>", "asset", gate.public("the page's own files hold no data")(views.asset)
     )
     blueprint.add_url_rule("/api/v1/rooms", "list", gate.needs("room.join")(views.list))
+    blueprint.add_url_rule("/api/v1/rooms/<room_id>/minutes", "minutes", gate.needs("room.join")(views.minutes))
     for path, name, view in (
         ("/api/v1/rooms", "open", gate.needs("room.open")(views.open)),
         ("/api/v1/rooms/<room_id>/links", "invite", gate.needs("room.link")(views.invite)),
+        ("/api/v1/rooms/<room_id>/rings/<site_id>", "answer", gate.needs("room.answer")(views.answer)),
         ("/api/v1/rooms/<room_id>/close", "close", gate.needs("room.join")(views.close)),
     ):
         blueprint.add_url_rule(path, name, view, methods=["POST"])

@@ -32,6 +32,8 @@ from foundation.secrets import secret
 from foundation.settings import Settings
 
 WAIT_S = 10.0
+TOLD = ("roster", "slots", "speakers", "line", "closed", "asked", "waiting", "admitted", "said", "minuted")
+"""What the server tells pages."""
 PASSWORD = "correct horse battery staple"
 SITES = (("bizhai", "碧寨", "Bizhai"), ("lishuping", "梨树坪", "Lishuping"), ("zhongzhai", "中寨", "Zhongzhai"))
 
@@ -148,7 +150,7 @@ class Page:
         self.heard: list[tuple[str, dict[str, Any]]] = []
         self.session = new_id()
         self.client = socketio.Client(reconnection=False)
-        for event in ("roster", "slots", "speakers", "line", "closed"):
+        for event in TOLD:
             self.client.on(event, self._hearer(event), namespace=ROOM)
         self.client.connect(
             web.url, namespaces=[ROOM], auth={"token": token}, transports=["websocket"], wait_timeout=10

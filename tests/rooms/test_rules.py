@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from auth.permissions import Role
 from auth.principal import Principal
 from conference import presence, rooms, roster, rules
+from conference.tables import room_of
 from foundation import journal
 from foundation.clock import ManualClock
 from foundation.database import Database
@@ -105,11 +106,12 @@ def test_only_who_may_lead_opens_a_room(house: House) -> None:
 
 @pytest.mark.parametrize("principal", [LEADER, WALL])
 def test_leaders_and_walls_listen_and_are_granted_nothing_to_send(house: House, principal: Principal) -> None:
-    listener = house.join(principal).participant
-    assert (listener.role, listener.grants) == ("listener", [])
+    joined = house.join(principal)
+    listener = joined.participant
+    assert (listener.role, listener.grants(joined.room)) == ("listener", [])
     village = house.join(VILLAGE).participant
     with pytest.raises(Forbidden), house.database.writing() as session:
-        rules.mute_by_host(session, listener.id, village.id)
+        rules.mute_by_host(session, house.clock, listener.id, listener.session, village.id)
     with pytest.raises(Forbidden), house.database.writing() as session:
         rooms.close_room(session, house.clock, principal, house.room)
 
@@ -127,8 +129,9 @@ def test_a_guest_comes_into_the_room_of_the_link_and_into_no_other(house: House)
 
 def test_the_officer_hosts_a_villager_speaks_and_a_guest_is_what_the_link_says(house: House) -> None:
     assert house.join(OFFICER).participant.role == "host"
-    assert house.join(VILLAGE).participant.grants == ["audio", "camera", "screen"]
-    assert house.join(guest_of(house.room, "listener")).participant.grants == []
+    village, guest = house.join(VILLAGE), house.join(guest_of(house.room, "listener"))
+    assert village.participant.grants(village.room) == ["audio", "camera", "screen"]
+    assert guest.participant.grants(guest.room) == []
 
 
 def test_a_listener_cannot_say_that_it_sends(house: House) -> None:
@@ -221,20 +224,21 @@ def test_mute_survives_a_new_session(house: House) -> None:
 def test_a_host_mutes_by_taking_the_grant_and_unmuting_oneself_gives_it_back(house: House) -> None:
     host, village = house.join(OFFICER).participant, house.join(VILLAGE).participant
     with house.database.writing() as session:
-        muted = rules.mute_by_host(session, host.id, village.id)
-    assert (muted.muted, muted.grants) == (True, ["camera", "screen"])
+        muted = rules.mute_by_host(session, house.clock, host.id, host.session, village.id)
+        room = room_of(session, house.room)
+    assert (muted.muted, muted.grants(room)) == (True, ["camera", "screen"])
     with house.database.writing() as session:
         spoken = rules.change_state(session, village.id, village.session, muted=False)
-    assert spoken.grants == ["audio", "camera", "screen"]
+    assert spoken.grants(room) == ["audio", "camera", "screen"]
     with pytest.raises(Forbidden), house.database.writing() as session:
-        rules.mute_by_host(session, village.id, host.id)
+        rules.mute_by_host(session, house.clock, village.id, village.session, host.id)
 
 
 def test_who_was_removed_stays_removed(house: House) -> None:
     host, village = house.join(OFFICER).participant, house.join(VILLAGE)
     house.connect(village)
     with house.database.writing() as session:
-        rules.remove(session, house.clock, host.id, village.participant.id)
+        rules.remove(session, house.clock, host.id, host.session, village.participant.id)
     assert list(house.roster()) == ["值班员"]
     with pytest.raises(Forbidden):
         house.join(VILLAGE)

@@ -115,9 +115,10 @@ def test_want_is_checked_and_passed_on(room: str, officer: Page, village: Page, 
 def test_state_reaches_the_others(room: str, officer: Page, village: Page, node: ScriptedNode) -> None:
     go_in(officer, room, node)
     go_in(village, room, node)
+    before = len(node.had("room.grants"))
     assert village.ask("state", {"muted": True, "camera": True}) == {}
     until(lambda: officer.roster()[VILLAGE]["muted"] and officer.roster()[VILLAGE]["camera"])
-    assert node.had("room.grants") == []
+    assert len(node.had("room.grants")) == before
 
 
 def test_slots_reach_their_page_only_and_speakers_everybody(
@@ -230,7 +231,7 @@ def test_a_node_that_dials_again_in_time_loses_nobody(
 ) -> None:
     participant = go_in(village, room, node)
     node.close()
-    until(lambda: web.nodes.system_state()["media"]["state"] == "down")
+    until(lambda: web.nodes.media_node("n1") is None)
     again = ScriptedNode(web)
     again.session(room, participant, village.session, "connected")
     clock.advance(news.NODE_GRACE_S)
@@ -245,7 +246,7 @@ def test_a_node_that_stays_away_ends_its_sessions_so_that_pages_make_new_ones(
 ) -> None:
     go_in(village, room, node)
     node.close()
-    until(lambda: web.nodes.system_state()["media"]["state"] == "down")
+    until(lambda: web.nodes.media_node("n1") is None)
     clock.advance(news.NODE_GRACE_S)
     web.tick()
     until(lambda: village.told("closed") == [{"reason": "node_lost"}])

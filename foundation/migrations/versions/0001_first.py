@@ -203,6 +203,13 @@ def upgrade() -> None:
         sa.Column("expected", foundation.database.Json(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("node", sa.String(length=64), nullable=True),
+        sa.Column("locked", sa.Boolean(), nullable=False),
+        sa.Column("lobby", sa.Boolean(), nullable=False),
+        sa.Column("talk", sa.String(length=8), nullable=False),
+        sa.Column("chat", sa.String(length=8), nullable=False),
+        sa.Column("floor", sa.String(length=36), nullable=True),
+        sa.Column("floor_since", foundation.database.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("floor_until", foundation.database.UtcDateTime(timezone=True), nullable=True),
         sa.Column("exercise_id", sa.String(length=36), nullable=True),
         sa.Column("site_id", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("id"),
@@ -292,6 +299,11 @@ def upgrade() -> None:
         sa.Column("present", sa.Boolean(), nullable=False),
         sa.Column("removed", sa.Boolean(), nullable=False),
         sa.Column("told", sa.String(length=8), nullable=False),
+        sa.Column("hand", foundation.database.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("hidden", sa.Boolean(), nullable=False),
+        sa.Column("entered", sa.Boolean(), nullable=False),
+        sa.Column("heard", sa.Boolean(), nullable=False),
+        sa.Column("waiting_until", foundation.database.UtcDateTime(timezone=True), nullable=True),
         sa.Column("exercise_id", sa.String(length=36), nullable=True),
         sa.Column("site_id", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(
@@ -305,6 +317,53 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_room_participants_exercise_id"), ["exercise_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_room_participants_room_id"), ["room_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_room_participants_site_id"), ["site_id"], unique=False)
+
+    op.create_table(
+        "room_minutes",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("room_id", sa.String(length=36), nullable=False),
+        sa.Column("incident_id", sa.String(length=36), nullable=True),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("who", sa.String(length=80), nullable=True),
+        sa.Column("due", foundation.database.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("at", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("by", sa.String(length=120), nullable=False),
+        sa.Column("by_name", sa.String(length=80), nullable=False),
+        sa.Column("exercise_id", sa.String(length=36), nullable=True),
+        sa.Column("site_id", sa.String(length=64), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["room_id"],
+            ["rooms.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("room_minutes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_room_minutes_exercise_id"), ["exercise_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_room_minutes_incident_id"), ["incident_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_room_minutes_room_id"), ["room_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_room_minutes_site_id"), ["site_id"], unique=False)
+
+    op.create_table(
+        "room_rings",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("room_id", sa.String(length=36), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("since", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("exercise_id", sa.String(length=36), nullable=True),
+        sa.Column("site_id", sa.String(length=64), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["room_id"],
+            ["rooms.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("room_id", "site_id"),
+    )
+    with op.batch_alter_table("room_rings", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_room_rings_exercise_id"), ["exercise_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_room_rings_room_id"), ["room_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_room_rings_site_id"), ["site_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_room_rings_state"), ["state"], unique=False)
 
     op.create_table(
         "stations",
@@ -387,6 +446,20 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_stations_site_id"))
 
     op.drop_table("stations")
+    with op.batch_alter_table("room_rings", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_room_rings_state"))
+        batch_op.drop_index(batch_op.f("ix_room_rings_site_id"))
+        batch_op.drop_index(batch_op.f("ix_room_rings_room_id"))
+        batch_op.drop_index(batch_op.f("ix_room_rings_exercise_id"))
+
+    op.drop_table("room_rings")
+    with op.batch_alter_table("room_minutes", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_room_minutes_site_id"))
+        batch_op.drop_index(batch_op.f("ix_room_minutes_room_id"))
+        batch_op.drop_index(batch_op.f("ix_room_minutes_incident_id"))
+        batch_op.drop_index(batch_op.f("ix_room_minutes_exercise_id"))
+
+    op.drop_table("room_minutes")
     with op.batch_alter_table("room_participants", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_room_participants_site_id"))
         batch_op.drop_index(batch_op.f("ix_room_participants_room_id"))

@@ -1,0 +1,92 @@
+"""The turnstile: which pages hold a connection, how fast each may send, and where it sits."""
+
+import threading
+
+from flask import request
+
+from conference.switchboard import Connection, Switchboard
+from foundation.clock import Clock
+from foundation.errors import ProtocolError, TooMany
+
+EVENTS_PER_S = 20.0
+EVENTS_BURST = 40.0
+TEXTS_PER_S = 1.0
+TEXTS_BURST = 5.0
+CONNECTIONS_MAX = 2_000
+
+
+class Bucket:
+    """How fast something may happen: `per_s` on average, `burst` at once."""
+
+    def __init__(self, now: float, per_s: float, burst: float) -> None:
+        self._level, self._at, self._per_s, self._burst = burst, now, per_s, burst
+
+    def take(self, now: float) -> bool:
+        """Use one; False when there is none left."""
+        self._level = min(self._burst, self._level + (now - self._at) * self._per_s)
+        self._at = now
+        if self._level < 1:
+            return False
+        self._level -= 1
+        return True
+
+
+class Turnstile:
+    """Thread-safe; the page is the one whose event is being answered."""
+
+    def __init__(self, board: Switchboard, clock: Clock) -> None:
+        self._board = board
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._buckets: dict[str, tuple[Bucket, Bucket]] = {}
+        self.throttled = 0
+        """Events that came too fast."""
+
+    @property
+    def connections(self) -> int:
+        """How many pages hold a connection."""
+        return len(self._buckets)
+
+    def connected(self) -> None:
+        """A page has opened its connection; TooMany when there are CONNECTIONS_MAX of them."""
+        now = self._clock.monotonic()
+        with self._lock:
+            if len(self._buckets) >= CONNECTIONS_MAX:
+                raise TooMany("too_many", retry_after_s=10)
+            self._buckets[page_sid()] = (
+                Bucket(now, EVENTS_PER_S, EVENTS_BURST),
+                Bucket(now, TEXTS_PER_S, TEXTS_BURST),
+            )
+
+    def disconnected(self) -> None:
+        """A page's connection ended."""
+        with self._lock:
+            self._buckets.pop(page_sid(), None)
+
+    def take(self) -> None:
+        """Count one event of the page; TooMany when they come too fast."""
+        self._take(0)
+
+    def take_text(self) -> None:
+        """Count one text of the page; TooMany when they come too fast."""
+        self._take(1)
+
+    def seated(self) -> Connection:
+        """Count one event, and give where the page sits; ProtocolError("bad_request") when it is in no room."""
+        self.take()
+        page = self._board.seated(page_sid())
+        if page is None:
+            raise ProtocolError("bad_request")
+        return page
+
+    def _take(self, which: int) -> None:
+        with self._lock:
+            buckets = self._buckets.get(page_sid())
+        if buckets is None or not buckets[which].take(self._clock.monotonic()):
+            self.throttled += 1
+            raise TooMany("too_many", retry_after_s=1)
+
+
+def page_sid() -> str:
+    """The connection whose event is being answered."""
+    return str(request.sid)  # type: ignore[attr-defined]
