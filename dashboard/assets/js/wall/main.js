@@ -38,6 +38,8 @@ const STUCK_MS = 300_000;
 const REFRESH_MS = 10_000;
 /** After a shift's end the roster is asked for at most this often. */
 const SHIFT_MS = 60_000;
+/** Between two looks for the layout that Dash draws. */
+const LOOK_MS = 20;
 
 class Wall {
   #model = new Model();
@@ -229,7 +231,8 @@ function seconds(asked, standard) {
 /** Dash draws the layout in its own time: begin when its last part is there. */
 function whenReady() {
   if (document.getElementById("river-figure") === null) {
-    requestAnimationFrame(whenReady);
+    // Not at the next frame: a screen that sleeps draws none, and the wall must be current when it wakes.
+    setTimeout(whenReady, LOOK_MS);
     return;
   }
   /** @type {PageConfig} */
