@@ -143,6 +143,19 @@ def test_a_level_is_changed_and_a_conflict_shows_both(served: Served, desk: Page
     expect(desk.locator(f"tr[data-incident='{incident}']")).to_have_attribute("data-status", "closed")
 
 
+def test_figures_that_are_being_typed_survive_what_happens_meanwhile(served: Served, desk: Page) -> None:
+    incident = record(served, "便桥冲毁")
+    desk.click(f"tr[data-incident='{incident}']")
+    desk.fill("#toll-injuries", "2")
+    other = record(served, "中寨停水")
+    expect(desk.locator(f"tr[data-incident='{other}']")).to_be_visible()
+    expect(desk.locator("#toll-injuries")).to_have_value("2")
+    desk.keyboard.press("Enter")
+    expect(desk.locator(".timeline li")).to_have_count(2)
+    (known,) = incidents(served, "便桥冲毁")
+    assert (known["deaths"], known["injuries"], known["loss"]) == (None, 2, None)
+
+
 def test_a_room_about_an_incident_is_opened_and_a_join_link_made(served: Served, desk: Page) -> None:
     title = f"滑坡 {uuid4().hex[:6]}"
     incident = record(served, title, level=2)

@@ -4,7 +4,7 @@ import { h } from "../dom.js";
 import { call } from "./api.js";
 import { ask } from "./dialog.js";
 import { whereOf } from "./incidents.js";
-import { tollRow } from "./toll.js";
+import { isTyped, tollRow } from "./toll.js";
 
 /** @typedef {import("./incidents.js").Incident} Incident */
 /** @typedef {import("../topics.js").JournalEvent} JournalEvent */
@@ -19,6 +19,8 @@ export class Detail {
   #timeline = [];
   /** The level chosen and not yet confirmed. */
   #wanted = 0;
+  /** The row of figures, kept while somebody types in it. @type {{id: string, node: HTMLFormElement} | null} */
+  #figures = null;
 
   /**
    * @param {HTMLElement} box
@@ -129,8 +131,11 @@ export class Detail {
 
   /** @param {Incident} incident */
   #toll(incident) {
+    if (this.#figures?.id === incident.id && isTyped(this.#figures.node)) return this.#figures.node;
     const may = incident.status === "open" && this.desk.may("incident.change", incident.site);
-    return tollRow(this.desk.words, incident, may ? (toll) => void this.#change(incident, { toll }) : null);
+    const node = tollRow(this.desk.words, incident, may ? (toll) => void this.#change(incident, { toll }) : null);
+    this.#figures = { id: incident.id, node };
+    return node;
   }
 
   /** What may be done beside the level. @param {Incident} incident */
@@ -179,6 +184,7 @@ export class Detail {
     const { words } = this.desk;
     const reply = await call("PATCH", `/incidents/${incident.id}`, { ...change, version: incident.version });
     if (reply.ok) {
+      if ("toll" in change) this.#figures = null;
       this.#wanted = 0;
       this.#revision = -1;
       this.draw();
@@ -210,6 +216,7 @@ export class Detail {
       [{ value: "", text: words.t("conflict.keep"), kind: "primary" }, ...choices],
     );
     this.#wanted = 0;
+    this.#figures = null;
     this.#revision = -1;
     this.draw();
     if (answer === "mine") await this.#change(theirs, change);

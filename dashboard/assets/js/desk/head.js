@@ -41,7 +41,8 @@ export class Head {
       h("div.head__left", {}, this.township, this.mode, this.clock),
       h("div.head__parts", { "aria-label": words.t("part.heading") }, ...this.parts.map(({ node }) => node)),
       h("nav.head__right", { "aria-label": words.t("head.nav") }, keys, h("a.button.button--quiet", { href: "/wall/", target: "_blank", rel: "noopener" }, words.t("head.wall")), h("a.button.button--quiet", { href: `?lang=${other}`, lang: other, hreflang: other }, words.t("head.lang")), theme,
-        h("span.head__me", {}, h("strong", {}, page.me.name), h("span.muted", {}, words.t(`role.${page.me.role}`))), leave),
+        ...(desk.may("people.manage") ? [h("a.button.button--quiet", { href: "/people" }, words.t("head.people"))] : []),
+        h("a.head__me", { href: "/password", title: words.t("head.password") }, h("strong", {}, page.me.name), h("span.muted", {}, words.t(`role.${page.me.role}`))), leave),
     );
   }
 

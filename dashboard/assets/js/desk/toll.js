@@ -30,12 +30,17 @@ export function tollRow(words, toll, change) {
     h("input.input.number", { id: `toll-${name}`, type: "number", min: 0, step: name === "loss" ? "any" : 1, inputmode: "decimal", autocomplete: "off",
       placeholder: words.t("toll.unknown"), value: shown[name], disabled: change === null, "data-action": `toll-${name}` })));
   const save = h("button.button", { type: "submit", "data-action": "toll" }, words.t("toll.save"));
-  const form = h("form.detail__toll", { "aria-label": words.t("toll.heading") },
+  const form = /** @type {HTMLFormElement} */ (h("form.detail__toll", { "aria-label": words.t("toll.heading") },
     ...NAMES.map((name, index) => h("div.field", {}, h("label", { for: `toll-${name}` }, words.t(`intake.${name}`)), /** @type {HTMLElement} */ (inputs[index]))),
-    ...(change === null ? [] : [save]));
+    ...(change === null ? [] : [save])));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     change?.(tollOf(inputs.map((input) => input.value)));
   });
   return form;
+}
+
+/** Whether the row holds something that was typed and not sent. @param {HTMLFormElement} row */
+export function isTyped(row) {
+  return [...row.querySelectorAll("input")].some((input) => input.value !== input.defaultValue);
 }
