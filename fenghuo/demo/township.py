@@ -138,7 +138,7 @@ def build_stations(session: Session, clock: Clock) -> None:
             site,
             "rain",
             f"{zh}雨量站",
-            f"{en} rain gauge",
+            f"{en} rain",
             _sensor(f"{site}-rain", "rain", "1小时雨量", "Rain in 1 h", "mm", 2, 1, (0, 200), (0, 30), (), SYNTHETIC),
             off=0.003,
         )
@@ -203,7 +203,7 @@ def build_stations(session: Session, clock: Clock) -> None:
             f"{zh}墒情站",
             f"{en} soil",
             _sensor(
-                f"{site}-soil", "moisture", "土壤含水率", "Soil moisture", "%", 5, 1, (0, 70), (8, 38), (), SYNTHETIC
+                f"{site}-soil", "moisture", "土壤含水率", "Moisture", "%", 5, 1, (0, 70), (8, 38), (), SYNTHETIC
             ),
             off=-0.006,
         )

@@ -55,7 +55,7 @@ export function placeLabels(labels, symbols, bounds, firm) {
     const free = spots.filter(({ box }) => isFree(box, taken));
     const rest = labels.slice(Math.max(index + 1, firm));
     let best = index < firm ? leastHarm(free, rest, taken, bounds) : (free[0] ?? null);
-    if (best === null && index < firm) best = spots.find(({ box }) => isFree(box, taken.slice(symbols.length))) ?? null;
+    if (best === null && index < firm) best = leastCovering(spots.filter(({ box }) => isFree(box, taken.slice(symbols.length))), symbols);
     if (best !== null) taken.push(best.box);
     return best;
   });
@@ -79,6 +79,18 @@ function leastHarm(spots, rest, taken, bounds) {
     if (kept > most) [best, most] = [spot, kept];
   }
   return best;
+}
+
+/**
+ * The one of `spots` that covers the least of the symbols.
+ *
+ * @param {Spot[]} spots
+ * @param {Box[]} symbols
+ * @returns {Spot | null}
+ */
+function leastCovering(spots, symbols) {
+  const covered = (/** @type {Spot} */ { box }) => symbols.filter((symbol) => overlap(box, symbol)).length;
+  return spots.reduce((/** @type {Spot | null} */ best, spot) => (best === null || covered(spot) < covered(best) ? spot : best), null);
 }
 
 /** @param {Label} label @param {{width: number, height: number}} bounds @returns {Spot[]} inside the bounds, the best first */

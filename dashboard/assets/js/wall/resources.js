@@ -85,7 +85,7 @@ export class ResourcesPanel {
       const level = shortage(resource);
       if (this.options.long) put(node, "data-tile", `${resource.type}:${id}`);
       stamp(node, { value: resource.have, at: resource.changed_at, state, risk: level });
-      mark.say(state, confirmed(words, link, now, resource.changed_at, state, "one"));
+      mark.say(state, confirmed(words, link, now, resource.changed_at, state, "row"));
       const end = Math.max(resource.have, resource.need, 1e-9);
       put(fill, "style", `width:${((resource.have / end) * 100).toFixed(1)}%`);
       put(need, "style", `left:${((resource.need / end) * 100).toFixed(1)}%`);
@@ -110,7 +110,7 @@ export class ResourcesPanel {
  * @param {number | null} now
  * @param {number} at
  * @param {import("../staleness.js").State} state
- * @param {"one" | "all"} scope
+ * @param {"row" | "one" | "all"} scope row: beside many others, as short as can be
  */
 function confirmed(words, link, now, at, state, scope) {
   if (now === null) return "";

@@ -106,7 +106,9 @@ export class RoomPanel {
       write(name, seat.name);
       write(who, seat.who.join("、") || words.t("rooms.nobody"));
       const ms = now === null || seat.since === null ? 0 : now - seat.since;
-      write(since, this.options.long || seat.state !== "present" ? words.t(`rooms.${seat.state}`, { span: words.span(ms) }) : "");
+      // Beside many others the shape says "missing", and the panel's head how many: the name needs the room.
+      const short = seat.state === "present" ? "" : seat.state === "missing" ? words.span(ms) : words.t("rooms.broken", { span: words.span(ms) });
+      write(since, this.options.long ? words.t(`rooms.${seat.state}`, { span: words.span(ms) }) : short);
     };
     return { node, show };
   }

@@ -77,7 +77,8 @@ export class SensorGrid {
       write(value, words.number(sensor.value, sensor.decimals));
       write(unit, sensor.unit);
       write(direction, arrow(sensed));
-      mark.show(words, state, sensor.at === null || now === null ? null : now - sensor.at);
+      const age = sensor.at === null || now === null ? null : now - sensor.at;
+      mark.say(state, state === "fresh" && age !== null ? words.t("age.short", { span: words.span(age) }) : words.age(state, age));
       if (seen && moment.scene === "sensors") spark.show(sensor, judgement.mark?.value ?? sensed.next?.mark.value ?? null);
     };
     return { node, show };
