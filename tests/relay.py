@@ -168,6 +168,16 @@ class Relay:
         """All of it goes through again."""
         self.up.dark = self.down.dark = False
 
+    def rebind(self) -> None:
+        """As a NAT that forgot everybody: each client reaches the node from another port from now on, and the old one leads nowhere."""
+        asyncio.run_coroutine_threadsafe(self._forget(), self._loop).result(10)
+
+    async def _forget(self) -> None:
+        for port in self._towards.values():
+            if port.transport is not None:
+                port.transport.close()
+        self._towards.clear()
+
     @property
     def clients(self) -> int:
         """How many addresses have written through it."""

@@ -20,6 +20,11 @@ GATHER_S = 0.0008
 """How long a packet may wait for the rest of its burst; the added latency is at most this."""
 GATHER_PACKETS_PER_S = 250
 RATE_EVERY_S = 0.25
+MOVED_AFTER_S = 0.3
+"""A session that is heard is where it is: only one that has been silent for so long may be found at another address."""
+STRAYS_PER_S = 200.0
+STRAY_SESSIONS_MAX = 16
+"""Sessions that one packet from an unknown address is tried for."""
 
 
 class Demultiplexer:
@@ -31,6 +36,7 @@ class Demultiplexer:
         self._counters = counters
         self._clock = clock
         self._doorkeeper = stun.Doorkeeper()
+        self._strays = stun.Doorkeeper(rate=STRAYS_PER_S, burst=STRAYS_PER_S, addresses=1)
         self._by_ufrag: dict[str, Session] = {}
         self._by_address: dict[bytes, Session] = {}
         self._asking: set[Session] = set()
@@ -110,7 +116,7 @@ class Demultiplexer:
             if 127 < first < 192:
                 session = by_address.get(key)
                 if session is None:
-                    counters.drop("unknown_address")
+                    self._stray(bytes(view[at : at + size]), key, port.local(row), now)
                 elif session.receive_handle is None:
                     counters.drop("before_keys")
                 elif size < 12:
@@ -162,12 +168,33 @@ class Demultiplexer:
             return
         session.last_at = now
         if session.reach(key, local, source, nominate=request.use_candidate):
-            for old in [address for address, other in self._by_address.items() if other is session]:
-                del self._by_address[old]
-            self._by_address[key] = session
+            self._settle(session, key)
         address, port = self._port.form.peer(key)
         answer = stun.binding_success(request.transaction, address, port, session.password_bytes)
         self._port.send_to(answer, key, source)
+
+    def _settle(self, session: Session, key: bytes) -> None:
+        """The session is at `key` from now on, and nowhere else."""
+        for old in [address for address, other in self._by_address.items() if other is session]:
+            del self._by_address[old]
+        self._by_address[key] = session
+
+    def _stray(self, data: bytes, key: bytes, local: bytes, now: float) -> None:
+        """Media from an address that nobody has: a router may have forgotten a client, which does not know it yet.
+
+        Browsers check their path every 2.5 s (Chromium) or 5 s (Firefox): too late for speech. Who sends a fresh packet under a session's keys is
+        that session, as RFC 9146 section 6 reasons for DTLS; its next check with USE-CANDIDATE has the last word as ever. A copy that somebody
+        sends on from another address is a replay, unless the session's own packets have been cut off.
+        """
+        if self._strays.admits(b"", now):
+            silent = [one for one in self._by_address.values() if one.connected and now - one.last_at > MOVED_AFTER_S]
+            for session in silent[:STRAY_SESSIONS_MAX]:
+                if session.recognizes(data, now):
+                    session.last_at = now
+                    session.reach(key, local, self._port.source_for(key, local), nominate=True)
+                    self._settle(session, key)
+                    return
+        self._counters.drop("unknown_address")
 
     def _ask_again(self) -> None:
         """Send NACKs now, and again while something is missing."""

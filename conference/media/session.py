@@ -24,6 +24,7 @@ from foundation.errors import ProtocolError
 
 LOST_AFTER_S = 3.0
 CLOSED_AFTER_S = 15.0
+RTP_HEADER_BYTES = 12
 RTCP_BYTES_MAX = 1100
 """A compound is cut below this: with what DTLS and IP put around it, it stays below the usual MTU."""
 
@@ -142,6 +143,17 @@ class Session:
             return
         self.upstream.take_reports(feedback.senders, now)
         self.downstream.take_feedback(feedback, now)
+
+    def recognizes(self, data: bytes, now: float) -> bool:
+        """Whether this packet from elsewhere was protected under our keys, and is no replay; if it is sound or picture, it is taken."""
+        if self.receiving is None or len(data) < RTP_HEADER_BYTES:
+            return False
+        if 191 < data[1] < 224:  # RTCP, RFC 5761 section 4
+            return self.receiving.unprotect_rtcp(data) is not None
+        plain = self.receiving.unprotect(data)
+        if plain is not None:
+            self.upstream.receive(plain, now)
+        return plain is not None
 
     def send_rtcp(self, data: bytes) -> None:
         """Encrypt and send one compound packet."""

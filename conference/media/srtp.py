@@ -57,6 +57,13 @@ class Direction:
         except (pylibsrtp.Error, ValueError):
             return None
 
+    def unprotect(self, data: bytes) -> bytes | None:
+        """Check and decrypt a copy of one packet that lies in no row; None when it is not authentic or comes again."""
+        try:
+            return bytes(self.session.unprotect(data))
+        except (pylibsrtp.Error, ValueError):
+            return None
+
     def unprotect_rtcp(self, data: bytes) -> bytes | None:
         """Check and decrypt one compound RTCP packet; None when it is not authentic."""
         try:

@@ -1,0 +1,96 @@
+"""A router forgets its clients in the middle of a consultation: they come from other ports, and pictures go on without a new offer."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from conference.media.node import MediaNode
+from tests.media.test_node import Guest, until
+from tests.media.test_node import running as running_node
+from tests.relay import relay_to
+from tests.rooms.consultation import VILLAGE_SITES, Consultation, browser, pictures, stats, until_sees, villages
+from tests.serving import ADMIN, Served
+
+WITHIN_S = 3.0
+TIMES = 3
+LOOK_S = 0.05
+
+
+class Behind:
+    """The node as a client sees it that reaches it through the relay."""
+
+    def __init__(self, node: MediaNode, port: int) -> None:
+        self._node, self._port = node, port
+
+    async def offer(self, request: dict[str, Any]) -> dict[str, Any]:
+        answer = await self._node.offer(request)
+        return {**answer, "sdp": answer["sdp"].replace(f" {self._node.port} typ host", f" {self._port} typ host")}
+
+    async def want(self, request: dict[str, Any]) -> dict[str, Any]:
+        return await self._node.want(request)
+
+
+def test_a_client_that_checks_its_path_seldom_is_found_by_what_it_sends() -> None:
+    """aiortc looks after its path every five seconds; nobody can be without sound for so long."""
+
+    async def scenario() -> None:
+        async with running_node() as (node, _):
+            with relay_to(node.port) as line:
+                first, second = Guest(Behind(node, line.port), "first"), Guest(node, "second")
+                await first.join()
+                await second.join()
+                await first.want("second")
+                await second.want("first")
+                for guest in (first, second):
+                    await until(lambda guest=guest: guest.frames["video"] > 5 and guest.frames["audio"] > 20)
+                session = node.rooms["r"].sessions["s-first"]
+                before = session.key
+                line.rebind()
+                await until(lambda: session.key != before, 1.0)
+                for guest in (first, second):
+                    heard = guest.frames["audio"]
+                    await until(lambda guest=guest, heard=heard: guest.frames["audio"] > heard + 10, WITHIN_S)
+                assert node.counters.dropped.get("srtp_unprotect", 0) == 0
+                await first.close()
+                await second.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.fixture
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with villages(tmp_path_factory.mktemp("rebinding")) as system:
+        yield system
+
+
+def frames(page: Page) -> int:
+    return sum(pictures(page).values())
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_pictures_go_on_within_three_seconds_after_a_router_forgot_everybody(served: Served) -> None:
+    with sync_playwright() as running, browser(running) as one, relay_to(served.media_port) as line:
+        consultation = Consultation(served, one, line)
+        pages = [consultation.come(name) for name in (ADMIN[0], VILLAGE_SITES[0])]
+        for page in pages:
+            until_sees(page, 1)
+        waits = []
+        for _ in range(TIMES):
+            line.rebind()
+            start = time.monotonic()
+            pages[0].wait_for_timeout(100)  # what was on its way has come
+            seen = [frames(page) for page in pages]
+            waiting = set(range(len(pages)))
+            while waiting and time.monotonic() - start < 4 * WITHIN_S:
+                waiting -= {index for index in waiting if frames(pages[index]) > seen[index] + 1}
+                pages[0].wait_for_timeout(1000 * LOOK_S)
+            waits.append(time.monotonic() - start)
+            pages[0].wait_for_timeout(1500)
+        assert max(waits) <= WITHIN_S, waits
+        assert [stats(page)["negotiations"] for page in pages] == [1, 1]
