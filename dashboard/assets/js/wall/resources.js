@@ -75,7 +75,7 @@ export class ResourcesPanel {
     const missing = h("span.missing");
     const detail = h("span.res-detail");
     const mark = new AgeMark();
-    const node = h("div.row.res", {}, name, h("span.bar-box", {}, fill, need), h("span.res-value", {}, have, of), missing, ...(this.options.long ? [detail, mark.node] : []));
+    const node = h("div.row.res", {}, name, h("span.bar-box", {}, fill, need), h("span.res-value", {}, have, of), missing, ...(this.options.long ? [h("span.res-foot", {}, detail, mark.node)] : []));
     /** @param {Resource} resource */
     const show = (resource) => {
       const moment = this.#moment;
