@@ -112,9 +112,11 @@ export class RoomClient {
       speakers: (told) => this.events.speakers(told.participants),
       line: (line) => {
         this.events.line(line);
+        // It is told to the newest session, whose link may not stand yet.
+        const session = this.coming ?? this.session;
         // A browser without simulcast has one layer without a name: it goes on.
-        if (this.session?.simulcast) void this.session.limitCamera(line.send.camera).catch(() => undefined);
-        void this.session?.repeatVoice(line.send.pictures).catch(() => undefined);
+        if (session?.simulcast) void session.limitCamera(line.send.camera);
+        void session?.repeatVoice(line.send.pictures).catch(() => undefined);
       },
       closed: (told) => {
         if (FINAL.has(told.reason)) this.#end(told.reason);

@@ -38,6 +38,8 @@ export class Session {
     this.slotOfMid = new Map();
     /** @type {Map<string, Shown>} */
     this.shown = new Map();
+    /** @type {Promise<void>} a sender takes one change of its parameters after the other; of two at once the second would be lost */
+    this.changing = Promise.resolve();
   }
 
   /** Whether the camera goes out in layers. */
@@ -61,26 +63,31 @@ export class Session {
     await this.camera.replaceTrack(track);
     const { width = 0, height = 0 } = track?.getSettings() ?? {};
     const lines = Math.min(width, height);
-    const parameters = this.camera.getParameters();
-    if (lines === 0 || parameters.encodings.length !== LAYERS.length) return;
+    if (lines === 0 || !this.simulcast) return;
     const halvings = lines >= THREE_LAYERS_PX ? 2 : lines >= TWO_LAYERS_PX ? 1 : 0;
-    parameters.encodings.forEach((encoding, index) => {
+    await this.#changeCamera((encoding, index) => {
       encoding.scaleResolutionDownBy = 2 ** Math.max(0, halvings - index);
     });
-    // A browser that refuses goes on with the layers of the offer.
-    await this.camera.setParameters(parameters).catch(() => undefined);
   }
 
   /** Send only these layers of the camera: nobody sees the others, or the line does not carry them. @param {string[]} layers */
   async limitCamera(layers) {
-    const parameters = this.camera.getParameters();
-    let changed = false;
-    for (const encoding of parameters.encodings) {
-      const active = layers.includes(encoding.rid ?? "");
-      changed ||= encoding.active !== active;
-      encoding.active = active;
-    }
-    if (changed) await this.camera.setParameters(parameters);
+    await this.#changeCamera((encoding) => {
+      encoding.active = layers.includes(encoding.rid ?? "");
+    });
+  }
+
+  /** @param {(encoding: RTCRtpEncodingParameters, index: number) => void} change */
+  #changeCamera(change) {
+    this.changing = this.changing.then(async () => {
+      const parameters = this.camera.getParameters();
+      const before = JSON.stringify(parameters.encodings);
+      parameters.encodings.forEach(change);
+      if (JSON.stringify(parameters.encodings) === before) return;
+      // A browser that refuses goes on as it is.
+      await this.camera.setParameters(parameters).catch(() => undefined);
+    });
+    return this.changing;
   }
 
   /** Send each word twice (redundant sound), or once where the line is too weak for that. @param {boolean} twice */
