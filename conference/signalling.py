@@ -19,6 +19,7 @@ from conference.speaking import Speaking
 from conference.switchboard import Switchboard
 from conference.turnstile import Turnstile
 from conference.watch import Watch
+from conference.whip import Whip
 from foundation.clock import Clock
 from foundation.database import Database
 
@@ -44,7 +45,9 @@ class Signalling(Collector):
         self._chair = Chair(self._board, database, clock, turnstile)
         self._speaking = Speaking(self._board, database, clock, turnstile)
         diary, lapses = Diary(database, clock, nodes), Lapses(self._board, database, clock)
-        self._watch = Watch(self._board, database, clock, (lapses.end, diary.write))
+        self.whip = Whip(self._board, database, clock, nodes)
+        """Who comes without a page."""
+        self._watch = Watch(self._board, database, clock, (lapses.end, diary.write, self.whip.follow))
         nodes.listen(News(self._board, database, clock, nodes))
 
     @property

@@ -261,13 +261,14 @@ class Switchboard:
         for row in rows:
             self.send(row.session, "room.grants", {"publish": row.grants(room)})
 
-    def command(self, connection: Connection, event: str, payload: dict[str, Any]) -> None:
+    def command(self, connection: Connection, event: str, payload: dict[str, Any]) -> dict[str, Any]:
         """Command the node that serves the page's session, and wait for its answer. Unavailable("no_node"), NodeRefused."""
         with self._lock:
             media = self._media.get(connection.session)
         if media is None:
             raise Unavailable("no_node")
-        self._nodes.call(media.node, event, {"room": connection.room, "session": connection.session, **payload})
+        asked = {"room": connection.room, "session": connection.session, **payload}
+        return self._nodes.call(media.node, event, asked)
 
     def send(self, session_id: str, event: str, payload: dict[str, Any]) -> None:
         """Command the node that serves this session without waiting; nothing happens when none does."""

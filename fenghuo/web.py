@@ -41,6 +41,7 @@ from dashboard.room_page import create_room_page
 from dashboard.snapshots import Readings, Snapshots
 from dashboard.trust import Anchor, create_trust
 from dashboard.wall import create_wall
+from dashboard.whip import create_whip
 from fenghuo.https import Https
 from fenghuo.own_names import lan_addresses
 from fenghuo.plain_http import PlainHttp
@@ -133,6 +134,7 @@ class Web:
         app.register_blueprint(create_people(gate, clock))
         app.register_blueprint(create_field(gate))
         app.register_blueprint(create_room_page(gate, database, clock, settings))
+        app.register_blueprint(create_whip(gate, self.signalling.whip, settings, clock))
         app.register_blueprint(create_chooser(gate, settings))
         self._plain: PlainHttp | None = None
         if https is not None and https.authority is not None:

@@ -51,10 +51,14 @@ class Demultiplexer:
 
     def forget(self, session: Session) -> None:
         """Nothing goes to this session any more."""
-        self._by_ufrag.pop(session.ufrag, None)
+        self.forget_name(session)
         for key in [key for key, other in self._by_address.items() if other is session]:
             del self._by_address[key]
         self._asking.discard(session)
+
+    def forget_name(self, session: Session) -> None:
+        """No check by this session's ufrag is let in any more."""
+        self._by_ufrag.pop(session.ufrag, None)
 
     def close(self) -> None:
         """Stop the timer."""

@@ -213,6 +213,15 @@ class MediaNode:
         session.sources.grant(_sources(request.get("publish")))
         return {}
 
+    async def ice(self, request: dict[str, Any]) -> dict[str, Any]:
+        """`room.ice`: the session's ICE credentials; with `restart` new ones (RFC 8445 section 9)."""
+        _, session = self._find(request)
+        if request.get("restart") is True:
+            self._demultiplexer.forget_name(session)
+            session.renew_credentials()
+            self._demultiplexer.register(session)
+        return {"ufrag": session.ufrag, "password": session.password}
+
     async def leave(self, request: dict[str, Any]) -> dict[str, Any]:
         """`room.leave`: close one session."""
         _, session = self._find(request)
@@ -240,6 +249,7 @@ class MediaNode:
             "room.offer": self.offer,
             "room.want": self.want,
             "room.grants": self.grants,
+            "room.ice": self.ice,
             "room.leave": self.leave,
             "room.close": self.close_room,
             "node.stats": self.stats,

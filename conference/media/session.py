@@ -49,9 +49,7 @@ class Session:
         """LookupError when the port has no free destination."""
         self.name = name
         self.participant = participant
-        self.ufrag = secrets.token_hex(4)
-        self.password = secrets.token_hex(16)
-        self.password_bytes = self.password.encode()
+        self.renew_credentials()
         self.key: bytes | None = None
         self.local = b""
         self.receiving: Direction | None = None
@@ -78,6 +76,12 @@ class Session:
         )
 
     # The link
+
+    def renew_credentials(self) -> None:
+        """The ICE user name and password that checks must show from now on; the way in use stays until one of them nominates another."""
+        self.ufrag = secrets.token_hex(4)
+        self.password = secrets.token_hex(16)
+        self.password_bytes = self.password.encode()
 
     def source_towards(self, key: bytes, local: bytes) -> bytes:
         """The source address that answers to `key` need (empty: the kernel's choice)."""

@@ -16,7 +16,9 @@ from tests.rooms.consultation import VILLAGE_SITES, Consultation, browser, pictu
 from tests.serving import ADMIN, Served
 
 WITHIN_S = 3.0
-TIMES = 3
+TIMES = 2
+CALM_S = 4.0
+"""Between two times: a line that loses a burst every second is taken for a weak one, and gets stills."""
 LOOK_S = 0.05
 
 
@@ -91,6 +93,6 @@ def test_pictures_go_on_within_three_seconds_after_a_router_forgot_everybody(ser
                 waiting -= {index for index in waiting if frames(pages[index]) > seen[index] + 1}
                 pages[0].wait_for_timeout(1000 * LOOK_S)
             waits.append(time.monotonic() - start)
-            pages[0].wait_for_timeout(1500)
+            pages[0].wait_for_timeout(1000 * CALM_S)
         assert max(waits) <= WITHIN_S, waits
         assert [stats(page)["negotiations"] for page in pages] == [1, 1]

@@ -22,6 +22,7 @@ NOT_FOR_PEOPLE = frozenset(get_args(Permission)) | {
     "room.offer",
     "room.want",
     "room.grants",
+    "room.ice",
     "room.leave",
     "room.close",
     "room.json",

@@ -1,0 +1,193 @@
+"""Sessions of who comes without a page: an encoder or a camera that publishes into a room (WHIP), a player that watches one (WHEP).
+
+They stand in the roster like everybody else, under the same rules, and have the same media session on the same node. Nothing of them is kept
+here but what a player looks at: the participant's row says whose session it is, the node knows its ICE credentials.
+"""
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from auth.principal import Principal
+from conference import rooms, roster, rules
+from conference.nodes import Nodes
+from conference.switchboard import Connection, Switchboard
+from conference.tables import Participant, identity_of, present
+from foundation.clock import Clock
+from foundation.database import Database
+from foundation.errors import FenghuoError, NotFound, ProtocolError, Unavailable
+from foundation.identifiers import is_id, new_id
+
+Manner = Literal["publish", "watch"]
+
+SDP_BYTES_MAX = 64 * 1024
+WATCHED_HEIGHT = 1080
+"""A player does not say how large it shows the picture."""
+VIEWERS_MAX = 200
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What an offer brought: the new session, its participant, the answer, and the ICE user name that is its version."""
+
+    session: str
+    participant: str
+    sdp: str
+    ufrag: str
+
+
+@dataclass
+class _Viewer:
+    page: Connection
+    slots: list[str]
+    shown: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Whip:
+    """Thread-safe. `follow` is the work of one second: what players look at follows who speaks and who shares a screen."""
+
+    def __init__(self, board: Switchboard, database: Database, clock: Clock, nodes: Nodes) -> None:
+        self._board = board
+        self._database = database
+        self._clock = clock
+        self._nodes = nodes
+        self._lock = threading.Lock()
+        self._viewers: dict[str, _Viewer] = {}
+
+    def offer(self, principal: Principal, room_id: str, sdp: str, manner: Manner) -> Answered:
+        """Come into the room with this offer; the newest session of a principal wins, as on pages.
+
+        Raises ProtocolError("bad_offer"), NotFound, Conflict("room_closed", "room_locked"), Forbidden (removed; a listener that would publish),
+        TooMany("room_full"), Unavailable("no_node"; "lobby": a host has been asked, come again).
+        """
+        if len(sdp.encode()) > SDP_BYTES_MAX:
+            raise ProtocolError("bad_offer", reason="larger than 64 KiB")
+        session_id = new_id()
+        world = self._world(room_id)
+        with self._database.writing(world) as session:
+            joined = roster.join(session, self._clock, principal, room_id, session_id)
+            row, node_before = joined.participant, joined.room.node
+            if manner == "watch":
+                row.role = "listener"
+            elif not joined.waits:
+                # Refused here, with a reason, and not silently by the node.
+                rules.change_state(session, row.id, session_id, muted=False, camera=_sends_video(sdp))
+            publish = [] if joined.waits else roster.grants(session, row.id, session_id)
+            page = Connection("", room_id, row.id, session_id, world)
+        if joined.replaced is not None:
+            self._board.end_session(joined.replaced, "replaced")
+        if joined.waits:
+            self._board.tell_waiting(room_id, world, self._clock)
+            raise Unavailable("lobby")
+        try:
+            answer = self._negotiate(page, node_before, sdp, publish)
+        except FenghuoError:
+            with self._database.writing(world) as session:
+                roster.leave(session, self._clock, page.participant, session_id)
+            raise
+        self._board.tell_roster(room_id, world)
+        if manner == "watch":
+            self._watch(page, answer)
+        return Answered(session_id, page.participant, str(answer["sdp"]), self._ice(page, restart=False)["ufrag"])
+
+    def _negotiate(self, page: Connection, node_before: str | None, sdp: str, publish: list[Any]) -> dict[str, Any]:
+        node = self._board.node_for(page.room, node_before)
+        if node.id != node_before:
+            with self._database.writing(page.world) as session:
+                carrier = rooms.carry(session, page.room, node_before, node.id)
+            node = self._nodes.media_node(carrier) or node
+        # Known before the node answers: its first word about the session may come before the answer.
+        self._board.serve(page.session, node.id, page.room)
+        asked = {"room": page.room, "participant": page.participant, "session": page.session, "sdp": sdp}
+        try:
+            return self._nodes.call(
+                node.id, "room.offer", {**asked, "grants": {"publish": publish, "subscribe": not publish}}
+            )
+        except FenghuoError:
+            self._board.release(page.session)
+            raise
+
+    def version(self, principal: Principal, room_id: str, session_id: str) -> str:
+        """The ICE user name in force. NotFound for a session that is over, or another's."""
+        return self._ice(self._page(principal, room_id, session_id), restart=False)["ufrag"]
+
+    def restart(self, principal: Principal, room_id: str, session_id: str) -> tuple[str, str]:
+        """New ICE credentials (RFC 8445 section 9): user name and password; media goes on meanwhile. NotFound, Unavailable."""
+        told = self._ice(self._page(principal, room_id, session_id), restart=True)
+        return told["ufrag"], told["password"]
+
+    def end(self, principal: Principal, room_id: str, session_id: str) -> None:
+        """Leave. NotFound for a session that is over already, or another's."""
+        page = self._page(principal, room_id, session_id)
+        with self._lock:
+            self._viewers.pop(session_id, None)
+        with self._database.writing(page.world) as session:
+            roster.leave(session, self._clock, page.participant, session_id)
+        self._board.send(session_id, "room.leave", {"reason": "left"})
+        self._board.release(session_id)
+        self._board.tell_roster(room_id, page.world)
+
+    def follow(self) -> None:
+        """Let every player see what is shown now: a shared screen, else who has the floor, else the first camera."""
+        with self._lock:
+            viewers = list(self._viewers.values())
+        for viewer in viewers:
+            if not self._board.served(viewer.page.session):
+                with self._lock:
+                    self._viewers.pop(viewer.page.session, None)
+                continue
+            with self._database.reading(viewer.page.world) as session:
+                wanted = _wanted(session, viewer)
+            if wanted == viewer.shown:
+                continue
+            try:
+                self._board.command(viewer.page, "room.want", {"video": wanted})
+                viewer.shown = wanted
+            except FenghuoError:
+                continue  # the node is away: asked again in a second
+
+    def _watch(self, page: Connection, answer: dict[str, Any]) -> None:
+        slots = [one["slot"] for one in answer.get("slots", []) if one.get("kind") == "video"]
+        with self._lock:
+            if len(self._viewers) < VIEWERS_MAX:
+                self._viewers[page.session] = _Viewer(page, slots)
+
+    def _ice(self, page: Connection, *, restart: bool) -> dict[str, str]:
+        told = self._board.command(page, "room.ice", {"restart": restart})
+        return {"ufrag": str(told.get("ufrag")), "password": str(told.get("password"))}
+
+    def _page(self, principal: Principal, room_id: str, session_id: str) -> Connection:
+        world = self._world(room_id)
+        with self._database.reading(world) as session:
+            query = select(Participant).where(Participant.room_id == room_id, Participant.session == session_id)
+            row = session.execute(query).scalar_one_or_none()
+            if row is None or not row.present or row.identity != identity_of(principal):
+                raise NotFound("not_found")
+            return Connection("", room_id, row.id, session_id, world)
+
+    def _world(self, room_id: str) -> str | None:
+        if not is_id(room_id):
+            raise NotFound("not_found")
+        with self._database.reading() as reader:
+            return rooms.world_of(reader, room_id)
+
+
+def _sends_video(sdp: str) -> bool:
+    """Whether the offer has a picture to send; what else is wrong with it the node says."""
+    sections = sdp.split("\nm=")[1:]
+    return any(each.startswith("video") and "a=sendonly" in each for each in sections)
+
+
+def _wanted(session: Session, viewer: _Viewer) -> list[dict[str, Any]]:
+    room = rooms.find_room(session, viewer.page.room)
+    others = [row for row in present(session, room.id) if row.connected and row.id != viewer.page.participant]
+    pictures = [(row.id, "screen") for row in others if row.screen]
+    cameras = [row.id for row in others if row.camera]
+    pictures += [(one, "camera") for one in sorted(cameras, key=lambda one: one != room.floor)]
+    return [
+        {"slot": slot, "participant": participant, "kind": kind, "height": WATCHED_HEIGHT}
+        for slot, (participant, kind) in zip(viewer.slots, pictures, strict=False)
+    ]
