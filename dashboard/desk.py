@@ -98,6 +98,9 @@ def _layout(lang: Lang) -> html.Div:
         **hooks,
     )
     alert: dict[str, Any] = {"role": "alert"}
+    # Its time counts on every second, which nobody wants read out.
+    silent: dict[str, Any] = {"role": "status", "aria-live": "off"}
+    trouble = html.Div(id="desk-trouble", className="banner banner--warning desk-banner", hidden=True, **silent)
     login = html.Div(
         [html.Span(t["desk.login.over"]), html.A(t["desk.login.again"], href=f"/login?next={PREFIX}")],
         id="desk-login",
@@ -143,6 +146,7 @@ def _layout(lang: Lang) -> html.Div:
             html.Header(id="desk-head", className="desk-head"),
             banner,
             login,
+            trouble,
             columns,
             html.Div(id="desk-said", className="desk-said", **status),
         ],

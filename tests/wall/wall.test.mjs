@@ -8,7 +8,10 @@ import { pageOf } from "../../dashboard/assets/js/wall/paging.js";
 import { fit, overlap, placeLabels } from "../../dashboard/assets/js/wall/projection.js";
 import { judge, nextMark, trend } from "../../dashboard/assets/js/wall/risk.js";
 import { Rotation } from "../../dashboard/assets/js/wall/rotation.js";
+import { troubleOf, troubleText } from "../../dashboard/assets/js/trouble.js";
 import { textSize } from "../../dashboard/assets/js/wall/screen.js";
+import { meaning, sense } from "../../dashboard/assets/js/wall/sensors.js";
+import { Words } from "../../dashboard/assets/js/words.js";
 
 const HOUR = 3_600_000;
 
@@ -45,6 +48,30 @@ test("an amount is late when nobody confirmed it for long, and lost only with th
 test("a shift that was not handed over is late", () => {
   assert.deepEqual([99, 101].map((now) => shiftState("fresh", now, 100)), ["fresh", "late"]);
   assert.equal(shiftState("lost", 99, 100), "lost");
+});
+
+/** @param {string} database @param {Partial<import("../../dashboard/assets/js/topics.js").Part>} ingest @returns {any} */
+const system = (database, ingest = {}) => ({ database, ingest: { state: "ok", reason: "", ...ingest } });
+
+test("a full disk is told once, with how long and what to do", () => {
+  assert.equal(troubleOf(system("ok")), null);
+  assert.deepEqual(troubleOf(system("full", { state: "stopped", reason: "disk_full", since: 5 })), { code: "disk_full", since: 5 });
+  assert.deepEqual(troubleOf(system("full")), { code: "disk_full", since: null });
+  assert.deepEqual(troubleOf(system("ok", { state: "stopped", reason: "no_broker", since: 5 })), { code: "no_broker", since: 5 });
+  assert.equal(troubleOf(system("ok", { state: "stopped", reason: "new_reason" }))?.code, "other");
+  const words = new Words("zh", { "wall.trouble.since": "（{span}）", "wall.trouble.disk_full": "磁盘已满{since}：清理。", "wall.span.s": "{n} 秒" }, "Asia/Shanghai");
+  assert.equal(troubleText(words, system("full", { state: "stopped", reason: "disk_full", since: 0 }), 9_000), "磁盘已满（9 秒）：清理。");
+});
+
+test("when no reading can arrive, nobody is sent to a station that may be well", () => {
+  const words = new Words("zh", { "wall.act.lost": "派人", "wall.act.stopped": "停止" }, "Asia/Shanghai");
+  const model = new Model();
+  model.replace({ readings: { a: gauge({}) }, system: system("full", { state: "stopped", reason: "disk_full" }) });
+  const [stopped] = sense(model, 10 * HOUR, "fresh");
+  assert.ok(stopped);
+  assert.deepEqual([stopped.state, meaning(words, stopped).text], ["lost", "停止"]);
+  assert.ok(stopped.judgement.level > 0);
+  assert.equal(meaning(words, { ...stopped, stopped: false }).text, "派人");
 });
 
 test("ages are told in the unit that suits them", () => {

@@ -4,6 +4,7 @@ import { io } from "/assets/vendor/socket.io-client/socket.io.esm.min.js";
 import { CONNECTION, Feed } from "../feed.js";
 import { put, write } from "../dom.js";
 import { Model } from "../model.js";
+import { troubleText } from "../trouble.js";
 import { call } from "./api.js";
 import { Detail } from "./detail.js";
 import { Head, showKeys } from "./head.js";
@@ -118,6 +119,10 @@ function draw() {
   // At the first moments nothing has gone wrong yet.
   put(banner, "hidden", live || (!started && feed.silence() < 5000));
   if (!live) write(place("desk-banner-text"), words.t("banner.text", { span: words.span(feed.silence()) }));
+  // What the server last said of itself; while it is away the banner above says what counts.
+  const trouble = live ? troubleText(words, model.topics.system, desk.now()) : "";
+  put(place("desk-trouble"), "hidden", trouble === "");
+  write(place("desk-trouble"), trouble);
   incidents.draw();
   detail.draw();
   shift.draw();

@@ -1,6 +1,7 @@
 /** The head of every scene: clock drawn by the server's data, township and mode, who is on duty, and the links. */
 
 import { h, place, put, write } from "../dom.js";
+import { troubleText } from "../trouble.js";
 import { stamp } from "./tile.js";
 
 /** @typedef {import("./context.js").Moment} Moment */
@@ -55,22 +56,8 @@ export class Header {
       write(word, words.t(`link.is.${shown}`) + since);
       stamp(node, { value: shown, at: heardAt, state: link });
     }
-    this.#trouble(system);
+    const said = troubleText(words, system, now);
+    put(this.trouble, "hidden", said === "");
+    write(this.trouble, said);
   }
-
-  /** @param {import("../topics.js").System | null} system */
-  #trouble(system) {
-    const said = [];
-    if (system !== null) {
-      if (system.database !== "ok") said.push(this.words.t(`trouble.database.${system.database}`));
-      if (system.ingest.state !== "ok") said.push(this.words.t("trouble.ingest", { reason: reason(this.words, system.ingest.reason ?? "") }));
-    }
-    put(this.trouble, "hidden", said.length === 0);
-    write(this.trouble, said.join("　"));
-  }
-}
-
-/** @param {import("../words.js").Words} words @param {string} code */
-function reason(words, code) {
-  return words.has(`trouble.reason.${code}`) ? words.t(`trouble.reason.${code}`) : code;
 }

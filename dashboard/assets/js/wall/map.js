@@ -96,10 +96,11 @@ export class MapPanel {
       const known = stations.get(one.sensor.station.id);
       if (known === undefined || (one.judgement.level || 9) < (known.judgement.level || 9)) stations.set(one.sensor.station.id, one);
     }
-    for (const { sensor, judgement, state } of stations.values()) {
+    for (const { sensor, judgement, state, stopped } of stations.values()) {
       const { station } = sensor;
       if (station.lat === null || station.lon === null) continue;
-      const text = judgement.level > 0 ? words.name(station.name) : "";
+      // While no reading can arrive every station is silent: the line above the scenes says so, and names would only hide the villages.
+      const text = judgement.level > 0 && !(stopped && judgement.reason === "lost") ? words.name(station.name) : "";
       markers.push({ key: `station:${station.id}`, lon: station.lon, lat: station.lat, text, kind: station.kind, level: judgement.level, rank: RANK.sensor, lost: state === "lost" });
     }
     for (const resource of Object.values(model.topics.resources)) {

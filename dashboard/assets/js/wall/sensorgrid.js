@@ -78,7 +78,7 @@ export class SensorGrid {
       write(unit, sensor.unit);
       write(direction, arrow(sensed));
       const age = sensor.at === null || now === null ? null : now - sensor.at;
-      mark.say(state, state === "fresh" && age !== null ? words.t("age.short", { span: words.span(age) }) : words.age(state, age));
+      mark.say(state, age === null ? words.t("age.never") : words.t(`age.row.${state}`, { span: words.span(age) }));
       if (seen && moment.scene === "sensors") spark.show(sensor, judgement.mark?.value ?? sensed.next?.mark.value ?? null);
     };
     return { node, show };

@@ -6,7 +6,7 @@ import { judge, nextMark, trend } from "./risk.js";
 /**
  * @typedef {import("../topics.js").Sensor} Sensor
  * @typedef {{sensor: Sensor, state: import("../staleness.js").State, judgement: import("./risk.js").Judgement, trend: import("./risk.js").Trend,
- *   next: ReturnType<typeof nextMark>}} Sensed
+ *   next: ReturnType<typeof nextMark>, stopped: boolean}} Sensed stopped: no reading can arrive, so that silence says nothing of the station
  */
 
 /** Groups of the sensors scene, by what they tell about. */
@@ -23,11 +23,12 @@ export const GROUPS = Object.freeze({
  * @returns {Sensed[]} in the order of the snapshot
  */
 export function sense(model, now, link) {
+  const stopped = model.topics.system?.ingest.state === "stopped";
   return Object.values(model.topics.readings).map((sensor) => {
     const alone = readingState(now, sensor.at, sensor.period_s);
     const state = alone === "fresh" && link !== "fresh" ? "late" : alone;
     const going = trend(sensor.recent, sensor.decimals);
-    return { sensor, state, judgement: judge(sensor, state), trend: going, next: nextMark(sensor, going) };
+    return { sensor, state, judgement: judge(sensor, state), trend: going, next: nextMark(sensor, going), stopped };
   });
 }
 
@@ -62,8 +63,8 @@ export function waters(sensed) {
  * @param {Sensed} sensed
  * @returns {{text: string, kind: "bad" | "soon" | "plain"}}
  */
-export function meaning(words, { sensor, judgement, trend: going, next }) {
-  if (judgement.reason === "lost") return { text: words.t("act.lost"), kind: "bad" };
+export function meaning(words, { sensor, judgement, trend: going, next, stopped }) {
+  if (judgement.reason === "lost") return { text: words.t(stopped ? "act.stopped" : "act.lost"), kind: stopped ? "soon" : "bad" };
   if (judgement.reason === "mark" && judgement.mark !== null) {
     const over = words.number(judgement.over, sensor.decimals);
     return { text: words.t("over", { mark: words.name(judgement.mark.name), over, unit: sensor.unit }), kind: "bad" };

@@ -1,0 +1,36 @@
+/** What is wrong with the platform itself, as one sentence that says what to do; pure. */
+
+/** @typedef {import("./topics.js").System} System */
+
+/** Reasons whose sentence the catalogues have; for any other the sentence is general. */
+const KNOWN = new Set(["disk_full", "database_failed", "no_worker", "no_broker", "port_taken"]);
+
+/**
+ * The one thing to be told: a full disk stops the ingest too, and is told once.
+ *
+ * @param {System | null} system
+ * @returns {{code: string, since: number | null} | null}
+ */
+export function troubleOf(system) {
+  if (system === null) return null;
+  const { database, ingest } = system;
+  const since = ingest.state === "stopped" ? (ingest.since ?? null) : null;
+  if (database === "full") return { code: "disk_full", since };
+  if (database !== "ok") return { code: "database_failed", since };
+  if (ingest.state !== "stopped") return null;
+  const reason = ingest.reason ?? "";
+  return { code: KNOWN.has(reason) ? reason : "other", since };
+}
+
+/**
+ * @param {import("./words.js").Words} words whose catalogue has `trouble.…`
+ * @param {System | null} system
+ * @param {number | null} now the server's epoch milliseconds
+ * @returns {string} empty when all is well
+ */
+export function troubleText(words, system, now) {
+  const trouble = troubleOf(system);
+  if (trouble === null) return "";
+  const since = trouble.since === null || now === null ? "" : words.t("trouble.since", { span: words.span(Math.max(0, now - trouble.since)) });
+  return words.t(`trouble.${trouble.code}`, { since });
+}
