@@ -202,9 +202,7 @@ def build_stations(session: Session, clock: Clock) -> None:
             "soil",
             f"{zh}墒情站",
             f"{en} soil",
-            _sensor(
-                f"{site}-soil", "moisture", "土壤含水率", "Moisture", "%", 5, 1, (0, 70), (8, 38), (), SYNTHETIC
-            ),
+            _sensor(f"{site}-soil", "moisture", "土壤含水率", "Moisture", "%", 5, 1, (0, 70), (8, 38), (), SYNTHETIC),
             off=-0.006,
         )
     for number, site in enumerate(("lanbazhai", "sanjiacun", "banpo", "lishuping", "baida", "potou"), start=1):
