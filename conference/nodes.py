@@ -207,7 +207,10 @@ class Nodes(Collector):
             call.done.set()
 
         try:
-            self._socketio.server.emit(event, payload, to=node.sid, namespace=NAMESPACE, callback=answered)
+            # Past the queue of several web processes, here and in `send`: the node has a connection to this one.
+            self._socketio.server.emit(
+                event, payload, to=node.sid, namespace=NAMESPACE, callback=answered, ignore_queue=True
+            )
             if not call.done.wait(timeout_s):
                 log.warning("a node did not answer", extra={"node": node.id, "event": event})
                 raise Unavailable("no_node")
@@ -225,7 +228,7 @@ class Nodes(Collector):
         """Command a media node without waiting; nothing happens when it is not there."""
         node = self.media_node(node_id)
         if node is not None:
-            self._socketio.server.emit(event, payload, to=node.sid, namespace=NAMESPACE)
+            self._socketio.server.emit(event, payload, to=node.sid, namespace=NAMESPACE, ignore_queue=True)
 
     def media_node(self, node_id: str) -> Node | None:
         """The connected media node of that name."""

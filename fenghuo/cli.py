@@ -117,7 +117,7 @@ def media(settings: Settings) -> None:
     configure_logs("media", settings.log_level)
     follow_parent()
     with _told():
-        sys.exit(run(settings, secret(settings.home, "node"), settings.web_address, new_id()))
+        sys.exit(run(settings, secret(settings.home, "node"), settings.web_addresses, new_id()))
 
 
 @main.command()

@@ -56,7 +56,7 @@ class Worker:
         await asyncio.to_thread(await_schema, self._database)
         self._ingest.start()
         source = await self._open_source()
-        tasks = [asyncio.create_task(self._roll_up()), asyncio.create_task(self._report())]
+        tasks = [asyncio.create_task(self._roll_up()), *self._reports()]
         await self._stopping.wait()
         for task in tasks:
             task.cancel()
@@ -98,12 +98,15 @@ class Worker:
         with self._database.writing() as session:
             return roll_up_due(session)
 
-    async def _report(self) -> None:
-        """Stay connected to web, for ever, and tell it every two seconds how ingest goes."""
+    def _reports(self) -> list[asyncio.Task[None]]:
         node = new_id()
+        return [asyncio.create_task(self._report(node, address)) for address in self._settings.web_addresses]
+
+    async def _report(self, node: str, address: str) -> None:
+        """Stay connected to one web process, for ever, and tell it every two seconds how ingest goes."""
         while True:
             try:
-                await self._dial(node)
+                await self._dial(node, address)
             except (socketio.exceptions.SocketIOError, OSError, TimeoutError) as error:
                 logger.info("web does not answer", extra={"reason": str(error)})
             except Exception:
@@ -111,7 +114,7 @@ class Worker:
                 logger.exception("the worker could not report")
             await asyncio.sleep(DIAL_AGAIN_S)
 
-    async def _dial(self, node: str) -> None:
+    async def _dial(self, node: str, address: str) -> None:
         """One connection to web, until it ends."""
         async with contextlib.AsyncExitStack() as stack:
             connector = aiohttp.TCPConnector(ssl=dialling(self._settings))
@@ -119,7 +122,7 @@ class Worker:
             client = socketio.AsyncClient(reconnection=False, http_session=http)
             stack.push_async_callback(client.disconnect)
             await client.connect(
-                self._settings.web_address,
+                address,
                 namespaces=[NAMESPACE],
                 transports=["websocket"],
                 auth={

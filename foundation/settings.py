@@ -66,7 +66,9 @@ class Settings(BaseSettings):
     `turns:host:443?transport=tcp`. Empty: none is announced. There is never a public one."""
 
     web_url: str = ""
-    """Where worker and media find web, for processes on other machines. Empty: `host` (127.0.0.1 if that is everywhere) and `port`."""
+    """Where worker and media find web, for processes on other machines. Empty: `host` (127.0.0.1 if that is everywhere) and `port`.
+
+    With several web processes the address of each, comma-separated, and no proxy's: they dial in to all of them."""
 
     public_url: str = ""
     """The address that people type, for links and QR codes. Empty: taken from the request."""
@@ -159,9 +161,15 @@ class Settings(BaseSettings):
 
     @property
     def web_address(self) -> str:
-        """Where worker and media dial in."""
+        """Where web is found: the first of `web_addresses`."""
+        return self.web_addresses[0]
+
+    @property
+    def web_addresses(self) -> list[str]:
+        """Where worker and media dial in, one address for each web process."""
         scheme = "https" if self.serves_https else "http"
-        return self.web_url or f"{scheme}://{LOOPBACK if self.host in EVERYWHERE else self.host}:{self.port}"
+        own = f"{scheme}://{LOOPBACK if self.host in EVERYWHERE else self.host}:{self.port}"
+        return [address.strip() for address in self.web_url.split(",") if address.strip()] or [own]
 
     @property
     def zone(self) -> ZoneInfo:

@@ -8,7 +8,7 @@ import gc
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from conference.media import dtls, negotiate, srtp
@@ -16,7 +16,8 @@ from conference.media.address import everywhere
 from conference.media.announce import announced_addresses
 from conference.media.demultiplex import Demultiplexer
 from conference.media.fanout import Fanout
-from conference.media.link import Handler, Link
+from conference.media.link import Handler
+from conference.media.links import Links
 from conference.media.room import SESSIONS_MAX, WANT_HEIGHT_MAX, Room
 from conference.media.session import Session
 from conference.media.stats import Counters, PacketCost, cpu_seconds
@@ -54,6 +55,8 @@ class MediaNode:
         self._ticker: asyncio.TimerHandle | None = None
         self._kernel_drops = 0
         self._cost = PacketCost()
+        self.draining = False
+        """Set once by SIGUSR1: web puts no new room here, those that are here are finished."""
 
     @property
     def port(self) -> int:
@@ -111,6 +114,7 @@ class MediaNode:
     def load(self) -> dict[str, Any]:
         """The `load` event."""
         return {
+            "draining": self.draining,
             "rooms": len(self.rooms),
             "sessions": sum(len(room.sessions) for room in self.rooms.values()),
             "counters": self.counters.snapshot(),
@@ -269,7 +273,7 @@ def _sources(value: object) -> list[str]:
     return [str(source) for source in value]
 
 
-async def _serve_until_told(settings: Settings, token: str, web_url: str, node_id: str) -> None:
+async def _serve_until_told(settings: Settings, token: str, web_urls: Sequence[str], node_id: str) -> None:
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -279,8 +283,9 @@ async def _serve_until_told(settings: Settings, token: str, web_url: str, node_i
     node.start()
     figures = {"udp_port": node.port, "in_place_srtp": srtp.IN_PLACE, "segmentation": node.segmentation}
     log.info("the media node listens", extra=figures)
-    connection = Link(node, web_url, token, node_id, lambda: dialling(settings))
-    link = asyncio.create_task(connection.run())
+    loop.add_signal_handler(signal.SIGUSR1, _drain, node)
+    links = Links(node, web_urls, token, node_id, lambda: dialling(settings), lambda: node.counters.drop("news_full"))
+    link = asyncio.create_task(links.run())
     # What lives now lives as long as the process: the collector need not look at it again (a pause delays all media).
     gc.collect()
     gc.freeze()
@@ -288,7 +293,7 @@ async def _serve_until_told(settings: Settings, token: str, web_url: str, node_i
     await asyncio.wait({link, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     await node.stop()
-    connection.ending = True
+    links.end()
     for _ in range(CANCELS_MAX):  # the client now and then swallows a cancellation
         if link.done():
             break
@@ -298,8 +303,13 @@ async def _serve_until_told(settings: Settings, token: str, web_url: str, node_i
         raise error
 
 
-def run(settings: Settings, token: str, web_url: str, node_id: str) -> int:
-    """Run the media node until SIGTERM; returns the exit code.
+def _drain(node: MediaNode) -> None:
+    node.draining = True
+    log.info("draining: no new room comes here", extra={"rooms": len(node.rooms)})
+
+
+def run(settings: Settings, token: str, web_urls: Sequence[str], node_id: str) -> int:
+    """Run the media node for every web process at `web_urls` until SIGTERM; returns the exit code. SIGUSR1 drains it.
 
     Raises OSError when the UDP port is taken, ProtocolError when DTLS-SRTP does not work with the libraries that are installed.
     """
@@ -311,5 +321,5 @@ def run(settings: Settings, token: str, web_url: str, node_id: str) -> int:
     except ImportError:
         factory = None
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(_serve_until_told(settings, token, web_url, node_id))
+        runner.run(_serve_until_told(settings, token, web_urls, node_id))
     return 0

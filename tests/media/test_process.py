@@ -29,6 +29,20 @@ def test_a_node_reports_its_load_and_ends_on_sigterm() -> None:
         web.stop()
 
 
+def test_a_node_that_is_told_to_drain_says_so_in_its_load() -> None:
+    web = TinyWeb()
+    node = start_node(web.port, free_udp_port())
+    try:
+        first = web.wait_for(lambda events: [p for e, p in events if e == "load"])
+        assert first[0]["draining"] is False
+        node.send_signal(signal.SIGUSR1)
+        assert web.wait_for(lambda events: [p for e, p in events if e == "load" and p["draining"]])
+    finally:
+        node.terminate()
+        assert node.wait(10) == 0
+        web.stop()
+
+
 def test_a_node_dials_again_when_web_comes_back() -> None:
     port = free_tcp_port()
     node = start_node(port, free_udp_port())

@@ -36,7 +36,7 @@ def test_a_report_that_fails_is_not_the_last(
     monkeypatch.setattr(worker_module, "DIAL_AGAIN_S", 0)
 
     async def report() -> None:
-        reporting = asyncio.create_task(Worker(settings)._report())
+        reporting = asyncio.create_task(Worker(settings)._report("w", settings.web_address))
         async with asyncio.timeout(10):
             await dialled.wait()
         assert not reporting.done()

@@ -51,12 +51,15 @@ def until(what: Callable[[], Any], timeout_s: float = WAIT_S) -> Any:
 class RoomWeb:
     """Serves; `tick` does the work of a second at once, so that no test waits for one."""
 
-    def __init__(self, settings: Settings, database: Database, clock: Clock, port: int = 0) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, clock: Clock, port: int = 0, redis_url: str | None = None
+    ) -> None:
+        """`redis_url`: the queue that it shares with other web processes."""
         self.settings = settings
         self.database = database
         self.clock = clock
         app = Flask("rooms", static_folder=str(Path(dashboard.__file__).parent / "assets"), static_url_path="/assets")
-        self.socketio = SocketIO(app, async_mode="threading", async_handlers=False)
+        self.socketio = SocketIO(app, async_mode="threading", async_handlers=False, message_queue=redis_url)
         self.authority = Authority(database, clock, settings.home)
         gate = Gate(app, self.authority, settings)
         self.nodes = Nodes(self.socketio, clock)
