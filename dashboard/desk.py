@@ -68,7 +68,7 @@ def page_config(settings: Settings, principal: Principal, lang: Lang) -> dict[st
     return {
         "lang": lang,
         "timezone": settings.timezone,
-        "messages": catalogue(lang, "desk"),
+        "messages": {**catalogue(lang, "desk"), **_units(lang)},
         "me": {"id": principal.id, "name": principal.name, "role": principal.role.value, "site": principal.site_id},
         "may": {name: principal.may(name, None) for name in GRANTS if principal.may(name)},
         "confirm_h": settings.confirm_hours,
@@ -76,6 +76,12 @@ def page_config(settings: Settings, principal: Principal, lang: Lang) -> dict[st
         "rooms": ROOMS,
         "approve": APPROVE_PATH,
     }
+
+
+def _units(lang: Lang) -> dict[str, str]:
+    """The units that the wall's catalogue translates, as the desk's own texts."""
+    texts = catalogue(lang, "wall").items()
+    return {f"desk.{key.removeprefix('wall.')}": text for key, text in texts if key.startswith("wall.unit.")}
 
 
 def _layout(lang: Lang) -> html.Div:

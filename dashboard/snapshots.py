@@ -80,11 +80,22 @@ def summary(lang: Lang, row: JournalRow) -> str:
         detail = {key: text(lang, f"journal.mode.{value}") for key, value in detail.items()}
     if lang in detail:
         detail["name"] = detail[lang]
+    if "unit" in detail:
+        detail["unit"] = _unit(lang, str(detail["unit"]))
     detail.setdefault("name", "")
     try:
-        return text(lang, f"journal.{row.kind}", **detail, actor=row.actor.get("name", ""))
+        # A unit that English does not write leaves its space behind.
+        return text(lang, f"journal.{row.kind}", **detail, actor=row.actor.get("name", "")).replace("  ", " ").rstrip()
     except KeyError:
         return row.kind
+
+
+def _unit(lang: Lang, unit: str) -> str:
+    """Units are kept as the township writes them; those that the catalogue knows are translated."""
+    try:
+        return text(lang, f"wall.unit.{unit}")
+    except KeyError:
+        return unit
 
 
 def _plain(value: str | float) -> str | float:

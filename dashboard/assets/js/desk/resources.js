@@ -95,7 +95,7 @@ export class Resources {
         const lacks = resource.need - resource.have;
         put(short, "hidden", lacks <= 0);
         put(node, "data-short", lacks > 0);
-        write(short, words.t("resources.short", { n: words.amount(lacks), unit: resource.unit }));
+        write(short, words.t("resources.short", { n: words.amount(lacks), unit: words.unit(resource.unit) }));
       },
     };
   }
@@ -105,7 +105,7 @@ export class Resources {
     if (resource === null) return;
     const { words } = this.desk;
     const reply = await call("PATCH", `/resources/${encodeURIComponent(resource.id)}`, { have: resource.have, version: resource.version });
-    this.desk.say(reply.ok ? words.t("resources.saved", { name: words.name(resource.name), n: words.amount(resource.have), unit: resource.unit }) : words.problem(reply.problem), reply.ok ? "good" : "bad");
+    this.desk.say(reply.ok ? words.t("resources.saved", { name: words.name(resource.name), n: words.amount(resource.have), unit: words.unit(resource.unit) }) : words.problem(reply.problem), reply.ok ? "good" : "bad");
   }
 
   /**
@@ -136,7 +136,7 @@ export class Resources {
       const before = seen;
       const reply = await call("PATCH", `/resources/${encodeURIComponent(id)}`, { [which]: value, version: before.version });
       if (reply.ok) {
-        this.desk.say(words.t("resources.saved", { name: words.name(before.name), n: words.amount(value), unit: before.unit }), "good");
+        this.desk.say(words.t("resources.saved", { name: words.name(before.name), n: words.amount(value), unit: words.unit(before.unit) }), "good");
         return;
       }
       // What somebody else entered meanwhile is on the screen already, or comes with the feed.
@@ -162,7 +162,7 @@ export class Resources {
         put(plain, "hidden", editable);
         put(input, "hidden", !editable);
         write(plain, words.amount(resource[which]));
-        write(unit, resource.unit);
+        write(unit, words.unit(resource.unit));
         put(input, "aria-label", `${words.name(resource.name)} ${words.t(`resources.${which}`)}`);
         if (document.activeElement !== input) {
           seen = resource;

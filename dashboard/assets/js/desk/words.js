@@ -59,6 +59,11 @@ export class DeskWords extends Words {
     return problem.title || this.t("problem.unknown", { status: problem.status });
   }
 
+  /** A unit as readers of the language write it; one that the catalogue does not know stays as it is. @param {string} name */
+  unit(name) {
+    return this.has(`unit.${name}`) ? this.t(`unit.${name}`) : name;
+  }
+
   /** An amount without idle zeros. @param {number} amount */
   amount(amount) {
     return String(Math.round(amount * 100) / 100);
