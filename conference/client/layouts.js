@@ -43,7 +43,10 @@ export function place(layout, keys, large, width, height) {
   if (large === null) return grid(keys, 0, 0, width, height);
   const rest = keys.filter((key) => key !== large).slice(0, STRIP_MAX);
   const beside = width >= height;
-  const strip = Math.round((beside ? width : height) * STRIP[layout]);
+  const most = Math.round((beside ? width : height) * STRIP[layout]);
+  const { columns, rows, ...tile } = fitBest(rest.length, beside ? most : width, beside ? height : most, GAP_PX, RATIOS);
+  // Not wider than its tiles fill it: the large picture gets what is left.
+  const strip = beside ? columns * (tile.width + GAP_PX) - GAP_PX : rows * (tile.height + GAP_PX) - GAP_PX;
   /** @type {Rectangle} */
   const main = beside ? { left: 0, top: 0, width: width - strip - GAP_PX, height } : { left: 0, top: 0, width, height: height - strip - GAP_PX };
   const others = beside ? grid(rest, width - strip, 0, strip, height) : grid(rest, 0, height - strip, width, strip);

@@ -40,6 +40,9 @@ export class Session {
     this.shown = new Map();
     /** @type {Promise<void>} a sender takes one change of its parameters after the other; of two at once the second would be lost */
     this.changing = Promise.resolve();
+    /** Which layers of the camera are asked for, and how many of them a browser really sends of it. */
+    this.layers = LAYERS.map((layer) => layer.rid);
+    this.sendable = LAYERS.length;
   }
 
   /** Whether the camera goes out in layers. */
@@ -64,25 +67,27 @@ export class Session {
     const { width = 0, height = 0 } = track?.getSettings() ?? {};
     const lines = Math.min(width, height);
     if (lines === 0 || !this.simulcast) return;
-    const halvings = lines >= THREE_LAYERS_PX ? 2 : lines >= TWO_LAYERS_PX ? 1 : 0;
-    await this.#changeCamera((encoding, index) => {
-      encoding.scaleResolutionDownBy = 2 ** Math.max(0, halvings - index);
-    });
+    this.sendable = lines >= THREE_LAYERS_PX ? 3 : lines >= TWO_LAYERS_PX ? 2 : 1;
+    await this.#shapeCamera();
   }
 
   /** Send only these layers of the camera: nobody sees the others, or the line does not carry them. @param {string[]} layers */
   async limitCamera(layers) {
-    await this.#changeCamera((encoding) => {
-      encoding.active = layers.includes(encoding.rid ?? "");
-    });
+    this.layers = layers;
+    await this.#shapeCamera();
   }
 
-  /** @param {(encoding: RTCRtpEncodingParameters, index: number) => void} change */
-  #changeCamera(change) {
+  #shapeCamera() {
     this.changing = this.changing.then(async () => {
       const parameters = this.camera.getParameters();
       const before = JSON.stringify(parameters.encodings);
-      parameters.encodings.forEach(change);
+      const last = this.sendable - 1;
+      // A layer that is not sent for want of size is stood in for by the largest that is: otherwise nothing would go out.
+      const beyond = LAYERS.some(({ rid }, index) => index > last && this.layers.includes(rid));
+      parameters.encodings.forEach((encoding, index) => {
+        encoding.scaleResolutionDownBy = 2 ** Math.max(0, last - index);
+        encoding.active = this.layers.includes(encoding.rid ?? "") || (beyond && index === last);
+      });
       if (JSON.stringify(parameters.encodings) === before) return;
       // A browser that refuses goes on as it is.
       await this.camera.setParameters(parameters).catch(() => undefined);
