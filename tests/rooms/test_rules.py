@@ -1,11 +1,13 @@
 """The rules of rooms: who comes in, as what, and what the journal says of it."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy.orm import Session
 
 from auth.permissions import Role
 from auth.principal import Principal
-from conference import presence, rooms, roster, rules
+from conference import floor, lead, presence, rooms, roster, rules
 from conference.tables import room_of
 from foundation import journal
 from foundation.clock import ManualClock
@@ -312,6 +314,39 @@ def test_a_guest_whose_link_comes_and_goes_stays(house: House) -> None:
     house.connect(joined)
     house.clock.advance(10 * presence.GUEST_GONE_S)
     assert house.let_go() == set()
+
+
+def test_of_two_who_take_the_floor_at_once_one_has_it(any_database: Database, clock: ManualClock) -> None:
+    house = House(any_database, clock)
+    host, village = house.join(OFFICER).participant, house.join(VILLAGE).participant
+    with any_database.writing() as session:
+        lead.change(session, clock, host.id, host.session, {"talk": "floor"})
+
+    def take() -> None:
+        with any_database.writing() as session:
+            floor.take(session, clock, village.id, village.session)
+
+    with ThreadPoolExecutor(1) as other:
+        with any_database.writing() as session:
+            floor.take(session, clock, host.id, host.session)
+            late = other.submit(take)
+            with pytest.raises(TimeoutError):
+                late.result(0.3)
+        with pytest.raises(Conflict, match="floor_taken"):
+            late.result(10)
+
+
+def test_two_web_processes_that_hear_of_one_link_journal_it_once(any_database: Database, clock: ManualClock) -> None:
+    house = House(any_database, clock)
+    joined = house.join(VILLAGE)
+    with ThreadPoolExecutor(1) as other:
+        with any_database.writing() as session:
+            presence.connected(session, clock, house.room, joined.participant.id, joined.participant.session)
+            late = other.submit(house.connect, joined)
+            with pytest.raises(TimeoutError):
+                late.result(0.3)
+        assert late.result(10) is True
+    assert house.kinds() == ["room.opened", "room.joined"]
 
 
 def test_an_exercise_has_rooms_of_its_own(house: House) -> None:
