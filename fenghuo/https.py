@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from fenghuo.own_names import own_names
+from fenghuo.shared_tls import SharedTls
 from foundation.clock import Clock
 from foundation.errors import UserError
 from foundation.local_authority import LocalAuthority
@@ -42,6 +43,7 @@ class Https:
         self._refused: set[str] = set()
         self.authority: LocalAuthority | None = None
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.sslsocket_class = SharedTls
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
             if not settings.certificate_given:
