@@ -54,11 +54,17 @@ def serve(settings: Settings, tls: str | None, key: str | None) -> None:
     from fenghuo.serve import serve as run
     from foundation.database import Database
     from foundation.migrations import upgrade
+    from operations.mapping import load_mapping
+    from operations.mqtt import BrokerAddress
 
     configure_logs("serve", settings.log_level)
     _choose_tls(tls, key)
-    database = Database(settings.database)
     with _told():
+        # What would end a child again and again is said here, once.
+        load_mapping(settings.home)
+        if settings.mqtt_url:
+            BrokerAddress.of(settings.mqtt_url)
+        database = Database(settings.database)
         upgrade(database)
     database.close()
     sys.exit(run())
@@ -149,6 +155,12 @@ def doctor(settings: Settings) -> None:
     sys.exit(1 if any(finding.state == "bad" for finding in findings) else 0)
 
 
+def _as_owner_of(folder: Path) -> None:
+    """Files made by somebody else would be closed to the processes that run as the owner."""
+    if folder.exists() and folder.stat().st_uid != os.geteuid():
+        raise click.ClickException(f"run this as the owner of {folder}")
+
+
 @main.group()
 def admin() -> None:
     """Accounts."""
@@ -178,6 +190,7 @@ def admin_create(
 
     if role not in set(Role):
         raise click.BadParameter(f"one of {', '.join(Role)}", param_hint="--role")
+    _as_owner_of(settings.home)
     password = os.environ.get("FENGHUO_ADMIN_PASSWORD") or (
         password_file.read_text("utf-8").strip() if password_file else ""
     )
@@ -219,9 +232,7 @@ def keys_rotate(settings: Settings) -> None:
     folder = settings.home / "secrets" / FOLDER
     if not folder.is_dir():
         raise click.ClickException(f"no keys in {folder} yet: they are made at the first start; is FENGHUO_HOME right?")
-    if folder.stat().st_uid != os.geteuid():
-        # Our file would be for us alone, and web could sign nothing any more.
-        raise click.ClickException(f"run this as the owner of {folder}")
+    _as_owner_of(folder)
     kid = KeyRing(settings.home, SystemClock(), LONGEST).rotate()
     click.echo(
         f"signing with {kid}; the older keys verify for {LONGEST.days * 24 + LONGEST.seconds // 3600} hours more"

@@ -59,20 +59,6 @@ def test_the_models_and_the_schema_s_history_agree(any_database: Database) -> No
     command.check(configuration(any_database, metadata()))
 
 
-def test_a_database_of_the_first_schema_keeps_its_newest_readings(any_database: Database) -> None:
-    from alembic import command
-
-    command.downgrade(configuration(any_database), "0001")
-    with any_database.engine.begin() as connection:
-        connection.execute(
-            text("INSERT INTO newest_readings (sensor_key, at, value, quality) VALUES (7, 5000, 1.5, 0)")
-        )
-    upgrade(any_database)
-    with any_database.engine.connect() as connection:
-        rows = connection.execute(text("SELECT sensor_key, at, value, measured_by FROM newest_readings")).all()
-    assert [tuple(row) for row in rows] == [(7, 5000, 1.5, 5000)]
-
-
 def test_a_database_of_a_newer_program_is_refused(database: Database) -> None:
     with database.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))

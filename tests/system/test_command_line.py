@@ -2,8 +2,13 @@
 
 import base64
 import json
+import os
 import time
+from pathlib import Path
 
+import pytest
+
+from operations.mapping import MAPPING_FILE
 from tests.serving import ADMIN, Served
 
 
@@ -31,3 +36,26 @@ def test_keys_of_a_folder_without_any_are_not_rotated(served: Served) -> None:
     elsewhere = Served(there)
     assert "FENGHUO_HOME" in elsewhere.run("keys", "rotate").stderr
     assert not there.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
+def test_accounts_are_made_only_as_the_owner_of_the_folder(tmp_path: Path) -> None:
+    elsewhere = Served(tmp_path / "home")
+    elsewhere.home.mkdir()
+    os.chown(elsewhere.home, 12345, 12345)
+    done = elsewhere.run("admin", "create", "root")
+    assert done.returncode == 1 and "as the owner" in done.stderr
+    assert not list(elsewhere.home.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("file", "url", "told"), [("{}]", "", "mapping"), ("[]", "tcp://somewhere", "mqtt")], ids=["mapping", "broker"]
+)
+def test_a_setting_that_no_process_can_work_with_is_told_before_any_starts(
+    tmp_path: Path, file: str, url: str, told: str
+) -> None:
+    elsewhere = Served(tmp_path / "home", FENGHUO_MQTT_URL=url)
+    elsewhere.home.mkdir()
+    (elsewhere.home / MAPPING_FILE).write_text(file, "utf-8")
+    done = elsewhere.run("serve")
+    assert done.returncode == 1 and told in done.stderr.lower(), done.stderr

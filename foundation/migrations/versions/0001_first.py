@@ -102,6 +102,7 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("value", sa.Float(), nullable=False),
         sa.Column("quality", sa.SmallInteger(), nullable=False),
+        sa.Column("measured_by", sa.BigInteger(), nullable=False),
         sa.Column("due_from", sa.BigInteger(), nullable=True),
         sa.Column("due_to", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("sensor_key"),
