@@ -127,6 +127,7 @@ class EmbeddedBroker:
             if self._broker is None:
                 await self._start()
         except Exception:
+            # amqtt lets out whatever its parts raise; a watch that ended here would leave the township without a broker for ever.
             logger.exception("the embedded broker could not be started")
             self._ingest.carrier_lost("no_broker")
 
@@ -147,6 +148,7 @@ class EmbeddedBroker:
         try:
             await asyncio.wait_for(broker.shutdown(), PROBE_TIMEOUT_S)
         except Exception:
+            # It may be the stalled one that is being replaced: its successor starts whatever became of it.
             logger.exception("the embedded broker did not stop in order")
             # It shuts its listeners last; one left open would hold the port against its successor.
             for server in broker._servers.values():
