@@ -110,7 +110,7 @@ def test_a_reader_who_waits_keeps_no_writer_waiting(contexts: tuple[ssl.SSLConte
 
 
 def test_a_shut_socket_ends_reader_and_writer(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
-    with connected(contexts) as (near, _far):
+    with connected(contexts) as (near, far):
         errors: list[OSError] = []
 
         def write() -> None:
