@@ -5,17 +5,25 @@ Errors are problem details (RFC 9457), made by the gate. Times are ISO 8601 with
 
 import json
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import orjson
 from flask import Blueprint, Response, request
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from sqlalchemy import select
 
 from auth.people import create_person, deactivate, find_person, list_people, person_state, reactivate, set_password
-from auth.permissions import Role
 from auth.sites import Site, site_state
+from dashboard.api_bodies import (
+    FileDescription,
+    IncidentChange,
+    ModeChange,
+    NewIncident,
+    NewPerson,
+    PersonChange,
+    ResourceChange,
+)
 from dashboard.gate import Gate
 from dashboard.openapi import PREFIX, Operation, describe
 from dashboard.snapshots import event_of
@@ -27,7 +35,6 @@ from foundation.settings import Settings
 from operations.duty import duty_state
 from operations.geography import map_of
 from operations.incidents import (
-    IncidentClass,
     Level,
     Status,
     Toll,
@@ -39,12 +46,12 @@ from operations.incidents import (
     list_incidents,
     open_incident,
 )
-from operations.reading_files import Column, DateOrder, import_readings
+from operations.reading_files import Column, import_readings
 from operations.readings import Grain, series
 from operations.resources import change_amount, list_resources, resource_state
 from operations.sensing import Outcome, Sensing, parse_moment
 from operations.stations import all_sensors, sensor_state
-from operations.township import Mode, set_mode
+from operations.township import set_mode
 
 JOURNAL_PAGE = 500
 SERIES_LIMIT = 20_000
@@ -53,97 +60,6 @@ LATEST_MS = 253_402_300_800_000
 
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class Body(BaseModel):
-    """A request's content: unknown fields are an error, so that a typing error is not silently ignored."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-
-
-class NewIncident(Body):
-    """An incident as it is taken in."""
-
-    id: str | None = Field(None, description="UUIDv7 made by the sender: sending twice is then once")
-    title: str = Field(max_length=400)
-    incident_class: IncidentClass = Field(alias="class")
-    level: Annotated[StrictInt, Field(ge=1, le=4, description="1 (Ⅰ, worst) … 4 (Ⅳ)")]
-    site: str | None = None
-    place: str | None = Field(None, max_length=400)
-    at: Annotated[
-        str | StrictInt | None, Field(description="when it happened: ISO 8601 with an offset, or epoch milliseconds")
-    ] = None
-    lat: float | None = Field(None, ge=-90, le=90)
-    lon: float | None = Field(None, ge=-180, le=180)
-    deaths: StrictInt | None = None
-    injuries: Annotated[StrictInt | None, Field(description="serious injuries")] = None
-    loss: Annotated[float | None, Field(description="direct loss in yuan")] = None
-
-
-class NewToll(Body):
-    """What is known of deaths, serious injuries and direct loss (yuan); null: not known."""
-
-    deaths: StrictInt | None = None
-    injuries: StrictInt | None = None
-    loss: float | None = None
-
-
-class IncidentChange(Body):
-    """A change; `version` is the one that was seen, so that nobody overwrites what they did not see."""
-
-    level: Annotated[StrictInt, Field(ge=1, le=4)] | None = None
-    status: Literal["closed"] | None = None
-    toll: Annotated[NewToll | None, Field(description="replaces what was known before")] = None
-    version: int | None = None
-
-
-class ResourceChange(Body):
-    """A new amount."""
-
-    have: float | None = None
-    need: float | None = None
-    version: int | None = None
-
-
-class NewPerson(Body):
-    """A login to be given. `site` is needed for the roles of villages, units and the field."""
-
-    name: Annotated[str, Field(max_length=64, description="what is typed at the login")]
-    password: Annotated[str, Field(max_length=256)]
-    role: Role
-    display_name: str = Field("", max_length=64)
-    site: str | None = None
-
-
-class PersonChange(Body):
-    """Take a login away or give it back, or set another password. One's own is changed at /auth/password."""
-
-    active: bool | None = None
-    password: str | None = Field(None, max_length=256)
-
-
-class ModeChange(Body):
-    """A new mode of the township."""
-
-    mode: Mode
-
-
-class FileColumn(Body):
-    """A column of a file."""
-
-    name: str
-    sensor: str
-    scale: float = 1.0
-    offset: float = 0.0
-
-
-class FileDescription(Body):
-    """How a CSV file is to be read."""
-
-    time_column: str
-    columns: list[FileColumn] = Field(min_length=1, max_length=100)
-    date_order: DateOrder = "day-first"
-    timezone: str | None = None
 
 
 class Api:
