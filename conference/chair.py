@@ -66,8 +66,9 @@ class Chair:
     def _remove(self, _principal: Principal, payload: dict[str, Any]) -> dict[str, Any]:
         page = self._turnstile.seated()
         with self._database.writing(page.world) as session:
-            removed = rules.remove(session, self._clock, page.participant, page.session, payload.get("participant"))
-        self._board.end_session(removed.session, "removed")
+            over = rules.remove(session, self._clock, page.participant, page.session, payload.get("participant"))
+        for session_id in over:
+            self._board.end_session(session_id, "removed")
         self._board.tell_roster(page.room, page.world)
         return {}
 

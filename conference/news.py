@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from conference import presence, rooms, roster
+from conference import presence, rooms
 from conference.nodes import Node, Nodes
 from conference.pages import VIDEO_SLOTS_MAX
 from conference.switchboard import Switchboard
@@ -74,15 +74,15 @@ class News:
 
     def _lives(self, node: Node, room_id: str, participant_id: str, session_id: str, world: str | None) -> None:
         with self._database.writing(world) as session:
-            ours = presence.connected(session, self._clock, room_id, participant_id, session_id)
-        if not ours:
+            link = presence.connected(session, self._clock, room_id, participant_id, session_id)
+        if link is None:
             self._nodes.send(node.id, "room.leave", {"room": room_id, "session": session_id, "reason": "replaced"})
             return
         self._board.lives(session_id, node.id, room_id)
         # Who was muted, or got the floor, while this process did not know the session: what is written counts.
-        with self._database.reading(world) as session:
-            publish = roster.grants(session, participant_id, session_id)
-        self._board.send(session_id, "room.grants", {"publish": publish})
+        self._board.send(session_id, "room.grants", {"publish": link.publish})
+        if link.before is not None:
+            self._board.end_media(link.before, "replaced")
         self._board.tell_roster(room_id, world)
 
     def _lost(self, room_id: str, session_id: str, world: str | None, *, over: bool) -> None:

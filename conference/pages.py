@@ -120,8 +120,9 @@ class Pages:
 
     def _end_replaced(self, joined: roster.Joined) -> None:
         # Once the page has its new seat: the older session may have been this same page's, which must not be told that it is over.
+        # Its media lives on until the new one's link stands (conference.news): nobody is gone while they come back.
         if joined.replaced is not None:
-            self._board.end_session(joined.replaced, "replaced")
+            self._board.end_page(joined.replaced, "replaced")
 
     def _offer(self, _principal: Principal, payload: dict[str, Any]) -> dict[str, Any]:
         page = self._turnstile.seated()
@@ -184,9 +185,9 @@ class Pages:
         page = self._turnstile.seated()
         self._board.unseat(page.sid)
         with self._database.writing(page.world) as session:
-            roster.leave(session, self._clock, page.participant, page.session)
-        self._board.send(page.session, "room.leave", {"reason": "left"})
-        self._board.release(page.session)
+            over = roster.leave(session, self._clock, page.participant, page.session)
+        for session_id in {page.session, *over}:
+            self._board.end_media(session_id, "left")
         self._board.tell_roster(page.room, page.world)
         return {}
 

@@ -1,12 +1,13 @@
 """Presence: whose media link stands, who has lost it and since when, and who is back."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from conference import calling, floor, record, roster
-from conference.tables import Participant, held, room_of
+from conference.tables import Participant, Source, held, room_of
 from foundation.clock import Clock
 
 LOST_AFTER_S = 5.0
@@ -17,16 +18,32 @@ GUEST = "guest:"
 """How the identity of everybody begins who came by a join link."""
 
 
-def connected(session: Session, clock: Clock, room_id: str, participant_id: str, session_id: str) -> bool:
-    """The node says that this session has its media link. False when the session is not (any more) the participant's: it should be ended."""
+@dataclass(frozen=True)
+class Link:
+    """A media link that stands: what the node may forward of it, and the session before it, which is over now."""
+
+    publish: list[Source]
+    before: str | None
+
+
+def connected(session: Session, clock: Clock, room_id: str, participant_id: str, session_id: str) -> Link | None:
+    """The node says that this session has its media link.
+
+    None when the session is not (any more) the participant's: it should be ended. The one before the newest is theirs as long as the
+    newest has no link.
+    """
     # Every web process hears this: one of them writes it, the others find it written.
     room = held(session, room_id)
     row = session.get(Participant, participant_id)
-    if row is None or row.room_id != room_id or row.session != session_id or not row.present or not room.open:
-        return False
-    if not row.connected:
-        row.connected, row.heard, row.since = True, True, clock.now()
-        calling.answered(session, clock, row)
+    if row is None or row.room_id != room_id or session_id not in row.sessions or not row.present or not room.open:
+        return None
+    before = None
+    if row.link != session_id and row.session == session_id:
+        before = row.link
+        if not row.connected:
+            row.heard, row.since = True, clock.now()
+            calling.answered(session, clock, row)
+        row.link = session_id
         room.bump()
         session.flush()
     if row.told != "in":
@@ -34,15 +51,13 @@ def connected(session: Session, clock: Clock, room_id: str, participant_id: str,
         row.told = "in"
         session.flush()
         record.tell(session, clock, room, kind, row.actor, row)
-    return True
+    return Link(row.grants(room), before)
 
 
 def disconnected(session: Session, clock: Clock, session_ids: list[str]) -> set[str]:
     """These sessions have lost their media link; gives the ids of the rooms whose roster changed. The journal is told by `tell_lost`."""
     changed: set[str] = set()
-    rows = session.execute(
-        select(Participant).where(Participant.session.in_(session_ids), Participant.connected, Participant.present)
-    ).scalars()
+    rows = session.execute(select(Participant).where(Participant.link.in_(session_ids), Participant.present)).scalars()
     for row in list(rows):
         room = held(session, row.room_id)
         row.disconnect(clock.now())
@@ -56,10 +71,10 @@ def disconnected(session: Session, clock: Clock, session_ids: list[str]) -> set[
 
 def left_over(session: Session) -> set[str]:
     """At the start of web: the sessions whose link stood, or was being made, as a former web process or another one that lives knows them."""
-    query = select(Participant.session).where(
-        Participant.present, or_(Participant.connected, Participant.told == "out")
+    query = select(Participant).where(
+        Participant.present, or_(Participant.link.is_not(None), Participant.told == "out")
     )
-    return set(session.execute(query).scalars())
+    return {row.link or row.session for row in session.execute(query).scalars()}
 
 
 def give_up(session: Session, clock: Clock, session_ids: set[str]) -> set[str]:
@@ -83,14 +98,14 @@ def restore(session: Session, clock: Clock, session_ids: set[str]) -> set[str]:
     """These sessions live, whatever another web process believed. Gives the ids of the rooms whose roster changed."""
     changed: set[str] = set()
     for row in list(session.execute(_lost_by(session_ids)).scalars()):
-        if connected(session, clock, row.room_id, row.id, row.session):
+        if connected(session, clock, row.room_id, row.id, row.session) is not None:
             changed.add(row.room_id)
     return changed
 
 
 def _lost_by(session_ids: set[str]) -> Select[Participant]:
     return select(Participant).where(
-        Participant.session.in_(session_ids), Participant.present, Participant.connected.is_(False)
+        Participant.session.in_(session_ids), Participant.present, Participant.link.is_(None)
     )
 
 
@@ -147,6 +162,6 @@ def _vanished(clock: Clock) -> ColumnElement[bool]:
 def _without_link(clock: Clock, seconds: float) -> ColumnElement[bool]:
     return and_(
         Participant.present,
-        Participant.connected.is_(False),
+        Participant.link.is_(None),
         Participant.since <= clock.now() - timedelta(seconds=seconds),
     )

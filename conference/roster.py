@@ -29,7 +29,10 @@ Over = Literal["replaced", "removed", "ended"]
 
 @dataclass(frozen=True)
 class Joined:
-    """What a join brought: the room, the participant, the older session that it replaced, if any, and whether the lobby holds them."""
+    """What a join brought: the room, the participant, the older session that it replaces, if any, and whether the lobby holds them.
+
+    The media of the older session goes on until the link of the newer one stands; its page, if that is another, is over at once.
+    """
 
     room: Room
     participant: Participant
@@ -66,8 +69,8 @@ def join(session: Session, clock: Clock, principal: Principal, room_id: object, 
             row.muted, row.silenced = False, False
         if row.session != session_id:
             row.session = session_id
-            row.camera, row.screen = False, False
-            row.disconnect(clock.now())
+            if role == "listener" or not row.connected:
+                row.camera, row.screen = False, False
         row.name, row.role, row.site_id = principal.name, role, principal.site_id
     if waits:
         lobby.wait(session, clock, room, row)
@@ -80,25 +83,25 @@ def join(session: Session, clock: Clock, principal: Principal, room_id: object, 
     return Joined(room, row, replaced)
 
 
-def leave(session: Session, clock: Clock, participant_id: str, session_id: str) -> bool:
-    """The participant goes; False when a newer session has taken over (then nothing changes)."""
+def leave(session: Session, clock: Clock, participant_id: str, session_id: str) -> set[str]:
+    """The participant goes; gives the sessions that are over. Nothing, and nothing changes, when a newer session has taken over."""
     row = session.get(Participant, participant_id)
     if row is None or not row.present or row.session != session_id:
-        return False
-    put_out(session, clock, row, row.actor)
-    return True
+        return set()
+    return put_out(session, clock, row, row.actor)
 
 
-def put_out(session: Session, clock: Clock, row: Participant, actor: Actor) -> None:
-    """Take the participant off the roster; `actor` did it: they themselves, a host, or the program."""
+def put_out(session: Session, clock: Clock, row: Participant, actor: Actor) -> set[str]:
+    """Take the participant off the roster; `actor` did it: they themselves, a host, or the program. Gives the sessions that are over."""
     room = held(session, row.room_id)
     was_told = row.told != "out"
     floor.vacate(session, clock, room, row, "left")
-    row.put_out(clock.now())
+    over = row.put_out(clock.now())
     room.bump()
     session.flush()
     if was_told:
         record.tell(session, clock, room, "room.left", actor, row)
+    return over
 
 
 def grants(session: Session, participant_id: str, session_id: str) -> list[Source]:
@@ -166,7 +169,7 @@ def _newcomer(clock: Clock, room: Room, principal: Principal, role: RoomRole, se
         silenced=False,
         camera=False,
         screen=False,
-        connected=False,
+        link=None,
         since=clock.now(),
         present=False,
         removed=False,

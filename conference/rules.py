@@ -96,12 +96,14 @@ def ask_to_unmute(
     return host, row
 
 
-def remove(session: Session, clock: Clock, host_id: str, session_id: str, participant_id: object) -> Participant:
-    """A host removes somebody, who stays removed from this room. Forbidden for anybody but a host, or to remove oneself."""
+def remove(session: Session, clock: Clock, host_id: str, session_id: str, participant_id: object) -> set[str]:
+    """A host removes somebody, who stays removed from this room; gives the sessions that are over.
+
+    Forbidden for anybody but a host, or to remove oneself.
+    """
     host = host_of(session, host_id, session_id)
     row = named(session, host.room_id, participant_id)
     if row.id == host.id:
         raise Forbidden("not_oneself")
     row.removed = True
-    roster.put_out(session, clock, row, host.actor)
-    return row
+    return roster.put_out(session, clock, row, host.actor)

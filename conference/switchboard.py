@@ -211,8 +211,16 @@ class Switchboard:
 
     def end_session(self, session_id: str, reason: CloseReason) -> None:
         """A session is over for `reason`: on its node, and at its page."""
+        self.end_media(session_id, reason)
+        self.end_page(session_id, reason)
+
+    def end_media(self, session_id: str, reason: CloseReason | Literal["left"]) -> None:
+        """A session is over for `reason` on its node."""
         self.send(session_id, "room.leave", {"reason": reason})
         self.release(session_id)
+
+    def end_page(self, session_id: str, reason: CloseReason) -> None:
+        """The page of a session, if it is here, is in no room any more."""
         self.tell_page(session_id, "closed", {"reason": reason})
         sid = self._sid_of(session_id)
         if sid is not None:
@@ -259,7 +267,8 @@ class Switchboard:
         with self._database.reading(world) as session:
             room = room_of(session, room_id)
         for row in rows:
-            self.send(row.session, "room.grants", {"publish": row.grants(room)})
+            for session_id in row.sessions:
+                self.send(session_id, "room.grants", {"publish": row.grants(room)})
 
     def command(self, connection: Connection, event: str, payload: dict[str, Any]) -> dict[str, Any]:
         """Command the node that serves the page's session, and wait for its answer. Unavailable("no_node"), NodeRefused."""

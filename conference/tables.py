@@ -67,7 +67,8 @@ class Room(Operational, Base):
 class Participant(Operational, Base):
     """Who takes part in a room, or waits in its lobby until `waiting_until`. `told` is what the journal last said of them: out, in or lost.
 
-    `entered`: was let in once, and may come back; `heard`: had a media link once.
+    `session` is the newest, by which they ask; `link` the session whose media link stands: the same, or the one before it, which lives on
+    until the new one's link stands. `entered`: was let in once, and may come back; `heard`: had a media link once.
     """
 
     __tablename__ = "room_participants"
@@ -83,7 +84,7 @@ class Participant(Operational, Base):
     silenced: Mapped[bool] = mapped_column(Boolean)
     camera: Mapped[bool] = mapped_column(Boolean)
     screen: Mapped[bool] = mapped_column(Boolean)
-    connected: Mapped[bool] = mapped_column(Boolean)
+    link: Mapped[str | None] = mapped_column(String(36))
     since: Mapped[datetime] = mapped_column(UtcDateTime)
     present: Mapped[bool] = mapped_column(Boolean)
     removed: Mapped[bool] = mapped_column(Boolean)
@@ -93,6 +94,16 @@ class Participant(Operational, Base):
     entered: Mapped[bool] = mapped_column(Boolean)
     heard: Mapped[bool] = mapped_column(Boolean)
     waiting_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def connected(self) -> bool:
+        """Whether a media link stands."""
+        return self.link is not None
+
+    @property
+    def sessions(self) -> set[str]:
+        """By which media may come: the newest, and the one before it while that lives."""
+        return {self.session} if self.link is None else {self.session, self.link}
 
     @property
     def actor(self) -> Actor:
@@ -110,13 +121,15 @@ class Participant(Operational, Base):
     def disconnect(self, now: datetime) -> None:
         """Without a media link from now on."""
         if self.connected:
-            self.connected, self.since = False, now
+            self.link, self.since = None, now
 
-    def put_out(self, now: datetime) -> None:
-        """Not in the room any more; who they are stays known, should they come again."""
+    def put_out(self, now: datetime) -> set[str]:
+        """Not in the room any more; who they are stays known, should they come again. Gives the sessions that are over with it."""
+        over = self.sessions
         self.present, self.camera, self.screen, self.told = False, False, False, "out"
         self.hand, self.waiting_until = None, None
         self.disconnect(now)
+        return over
 
 
 class Ring(Operational, Base):

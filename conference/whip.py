@@ -78,7 +78,7 @@ class Whip:
             publish = [] if joined.waits else roster.grants(session, row.id, session_id)
             page = Connection("", room_id, row.id, session_id, world)
         if joined.replaced is not None:
-            self._board.end_session(joined.replaced, "replaced")
+            self._board.end_page(joined.replaced, "replaced")
         if joined.waits:
             self._board.tell_waiting(room_id, world, self._clock)
             raise Unavailable("lobby")
@@ -86,7 +86,9 @@ class Whip:
             answer = self._negotiate(page, node_before, sdp, publish)
         except FenghuoError:
             with self._database.writing(world) as session:
-                roster.leave(session, self._clock, page.participant, session_id)
+                over = roster.leave(session, self._clock, page.participant, session_id)
+            for gone in over:
+                self._board.end_media(gone, "left")
             raise
         self._board.tell_roster(room_id, world)
         if manner == "watch":
@@ -125,9 +127,9 @@ class Whip:
         with self._lock:
             self._viewers.pop(session_id, None)
         with self._database.writing(page.world) as session:
-            roster.leave(session, self._clock, page.participant, session_id)
-        self._board.send(session_id, "room.leave", {"reason": "left"})
-        self._board.release(session_id)
+            over = roster.leave(session, self._clock, page.participant, session_id)
+        for gone in {session_id, *over}:
+            self._board.end_media(gone, "left")
         self._board.tell_roster(room_id, page.world)
 
     def follow(self) -> None:

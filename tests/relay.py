@@ -54,14 +54,14 @@ class Line:
         # Thrown for every datagram, so that what happens to the thousandth does not depend on what was set for the others.
         unlucky, wobble = self._dice.random(), self._dice.random()
         if self.dark or any(start <= now < end for start, end in self.windows):
-            return self._drop("dark")
+            return self._lose("dark")
         if unlucky < self.loss or (self.pattern and self.pattern[number % len(self.pattern)]):
-            return self._drop("lost")
+            return self._lose("lost")
         at = now
         if self.rate_bps:
             at = max(now, self._free_at)
             if at - now > self.queue_s:
-                return self._drop("overflow")
+                return self._lose("overflow")
             at += size * 8 / self.rate_bps
             self._free_at = at
         at += self.delay_s + wobble * self.jitter_s
@@ -71,8 +71,9 @@ class Line:
         self.passed += 1
         return at
 
-    def _drop(self, reason: str) -> None:
+    def _lose(self, reason: str) -> float | None:
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
+        return None
 
 
 class _Port(asyncio.DatagramProtocol):
@@ -99,6 +100,8 @@ class Relay:
         self.up = up or Line(seed=1)
         self.down = down or Line(seed=2)
         self.port = 0
+        self.listen: list[bytes] | None = None
+        """What goes to the node is written along here, while it is a list."""
         self._node = node
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="relay", daemon=True)
@@ -124,6 +127,8 @@ class Relay:
             self._later(at, now, lambda: self._to_node(data, client))
 
     def _to_node(self, data: bytes, client: Address) -> None:
+        if self.listen is not None:
+            self.listen.append(data)
         port = self._towards.get(client)
         if port is None:
             if len(self._towards) >= CLIENTS_MAX:
@@ -143,6 +148,11 @@ class Relay:
         if port.transport is not None:
             for data in self._waiting.pop(client):
                 port.transport.sendto(data)
+
+    def tell_node(self, data: bytes) -> None:
+        """Send the node something from the address of each client."""
+        for client in list(self._towards):
+            self._loop.call_soon_threadsafe(self._to_node, data, client)
 
     def _from_node(self, data: bytes, client: Address) -> None:
         now = self._loop.time()

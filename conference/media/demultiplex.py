@@ -166,6 +166,9 @@ class Demultiplexer:
         if not request.authentic(session.password_bytes):
             self._counters.drop("stun_bad_integrity")
             return
+        if session.replayed(request.transaction, key):
+            self._counters.drop("stun_replayed")
+            return
         source = session.source_towards(key, local)
         if request.controlled:
             self._port.send_to(stun.role_conflict(request.transaction, session.password_bytes), key, source)

@@ -25,6 +25,8 @@ from foundation.errors import ProtocolError
 LOST_AFTER_S = 3.0
 CLOSED_AFTER_S = 15.0
 RTP_HEADER_BYTES = 12
+CHECKS_KEPT = 512
+"""Checks that are known again: some minutes of them."""
 RTCP_BYTES_MAX = 1100
 """A compound is cut below this: with what DTLS and IP put around it, it stays below the usual MTU."""
 
@@ -65,6 +67,7 @@ class Session:
         self._counters = counters
         self._certificate = certificate
         self._source = b""
+        self._checks: dict[bytes, bytes] = {}
         self._sending: Direction | None = None
         self._dtls: DtlsEndpoint | None = None
         self._handshake: asyncio.Task[None] | None = None
@@ -88,6 +91,17 @@ class Session:
         if self.key == key and self.local == local:
             return self._source
         return self._port.source_for(key, local)
+
+    def replayed(self, transaction: bytes, key: bytes) -> bool:
+        """Whether an authentic check was heard before, and not from `key`: somebody sends on what was written along.
+
+        ICE itself knows no replay; without this one copied check would lead a person's media away until their own next one.
+        """
+        if self._checks.setdefault(transaction, key) != key:
+            return True
+        if len(self._checks) > CHECKS_KEPT:
+            del self._checks[next(iter(self._checks))]
+        return False
 
     def reach(self, key: bytes, local: bytes, source: bytes, *, nominate: bool) -> bool:
         """An authentic check came from `key` to our address `local`; returns whether packets go that way from now on.

@@ -1,6 +1,8 @@
 """A router forgets its clients in the middle of a consultation: they come from other ports, and pictures go on without a new offer."""
 
 import asyncio
+import secrets
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from conference.media import stun
 from conference.media.node import MediaNode
 from tests.media.test_node import Guest, until
 from tests.media.test_node import running as running_node
@@ -20,6 +23,9 @@ TIMES = 2
 CALM_S = 4.0
 """Between two times: a line that loses a burst every second is taken for a weak one, and gets stills."""
 LOOK_S = 0.05
+KEPT = 20
+SILENT_S = 0.5
+"""Longer than a session must be silent before it may be found elsewhere."""
 
 
 class Behind:
@@ -57,6 +63,45 @@ def test_a_client_that_checks_its_path_seldom_is_found_by_what_it_sends() -> Non
                     heard = guest.frames["audio"]
                     await until(lambda guest=guest, heard=heard: guest.frames["audio"] > heard + 10, WITHIN_S)
                 assert node.counters.dropped.get("srtp_unprotect", 0) == 0
+                await first.close()
+                await second.close()
+
+    asyncio.run(scenario())
+
+
+def test_what_was_heard_before_moves_nobody_when_it_comes_from_elsewhere() -> None:
+    """Somebody beside the line writes along, and sends it again from an address of their own while the client is silent."""
+
+    async def scenario() -> None:
+        async with running_node() as (node, _):
+            with relay_to(node.port) as line:
+                first, second = Guest(Behind(node, line.port), "first"), Guest(node, "second")
+                await first.join()
+                await second.join()
+                await second.want("first")
+                session = node.rooms["r"].sessions["s-first"]
+                line.listen = []
+                await until(lambda: len(line.listen or []) > KEPT)
+                await asyncio.sleep(LOOK_S)
+                heard, line.listen = line.listen, None
+                user = f"{session.ufrag}:{secrets.token_hex(4)}"
+                check = stun.binding_request(secrets.token_bytes(12), user, session.password_bytes, use_candidate=True)
+                line.tell_node(check)
+                heard.append(check)
+                await asyncio.sleep(LOOK_S)
+                line.go_dark()
+                await asyncio.sleep(SILENT_S)
+                before, unknown = session.key, node.counters.dropped.get("unknown_address", 0)
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as elsewhere:
+                    for data in heard:
+                        elsewhere.sendto(data, ("127.0.0.1", node.port))
+                media = [data for data in heard if 127 < data[0] < 192]
+                await until(lambda: node.counters.dropped.get("unknown_address", 0) >= unknown + len(media))
+                await until(lambda: node.counters.dropped.get("stun_replayed", 0) > 0)
+                assert session.key == before
+                line.come_back()
+                seen = second.frames["audio"]
+                await until(lambda: second.frames["audio"] > seen + 10, WITHIN_S)
                 await first.close()
                 await second.close()
 

@@ -44,7 +44,7 @@ def until(what: Callable[[], Any], timeout_s: float = SIGHT_S) -> Any:
 @contextmanager
 def villages(folder: Path, **environment: str) -> Iterator[Served]:
     """A running township with a person in each of two villages, in a data folder below `folder`."""
-    system = Served(folder / "home", **environment)
+    system = Served(folder / "home", ("serve",), **environment)
     build_township(system.home)
     system.create_admin()
     database = Database(Settings(home=system.home).database)

@@ -40,7 +40,8 @@ class House:
 
     def connect(self, joined: roster.Joined) -> bool:
         with self.database.writing() as session:
-            return presence.connected(session, self.clock, self.room, joined.participant.id, joined.participant.session)
+            link = presence.connected(session, self.clock, self.room, joined.participant.id, joined.participant.session)
+            return link is not None
 
     def lose(self, joined: roster.Joined) -> None:
         with self.database.writing() as session:
@@ -150,11 +151,45 @@ def test_the_newest_session_wins_and_the_roster_has_one_of_each(house: House) ->
     assert second.participant.id == first.participant.id
     assert second.replaced == first.participant.session
     assert list(house.roster()) == ["梨树坪"]
+    assert house.connect(second) is True
+    assert house.connect(first) is False
+    with pytest.raises(Forbidden), house.database.writing() as session:
+        rules.change_state(session, first.participant.id, first.participant.session, muted=True)
+
+
+def test_nobody_is_gone_while_a_new_session_is_made_beside_one_that_lives(house: House) -> None:
+    first = house.join(VILLAGE)
+    house.connect(first)
+    since = house.roster()["梨树坪"]["since"]
+    house.clock.advance(60)
+    second = house.join(VILLAGE)
+    assert house.roster()["梨树坪"]["connected"] is True
+    assert house.connect(first) is True
+    house.connect(second)
+    house.lose(first)
+    assert (house.roster()["梨树坪"]["connected"], house.roster()["梨树坪"]["since"]) == (True, since)
+    house.lose(second)
+    assert house.roster()["梨树坪"]["connected"] is False
+    assert house.kinds() == ["room.opened", "room.joined"]
+
+
+def test_who_loses_the_old_session_before_the_new_one_stands_is_gone_until_then(house: House) -> None:
+    first = house.join(VILLAGE)
+    house.connect(first)
+    second = house.join(VILLAGE)
+    house.lose(first)
     assert house.roster()["梨树坪"]["connected"] is False
     assert house.connect(first) is False
     assert house.connect(second) is True
-    with pytest.raises(Forbidden), house.database.writing() as session:
-        rules.change_state(session, first.participant.id, first.participant.session, muted=True)
+
+
+def test_who_goes_while_two_sessions_live_takes_both_along(house: House) -> None:
+    first = house.join(VILLAGE)
+    house.connect(first)
+    second = house.join(VILLAGE)
+    with house.database.writing() as session:
+        over = roster.leave(session, house.clock, second.participant.id, second.participant.session)
+    assert over == {first.participant.session, second.participant.session}
 
 
 def test_a_session_that_joins_again_replaces_nothing(house: House) -> None:

@@ -164,6 +164,10 @@ def test_the_newest_session_replaces_the_older_page(web: RoomWeb, room: str, vil
     other_page = Page(web, web.token("lishuping"))
     assert other_page.join(room)["participant"] == participant
     until(lambda: village.told("closed") == [{"reason": "replaced"}])
+    # Its media goes on until the new one's does.
+    assert node.had("room.leave") == []
+    other_page.ask("offer", {"sdp": "v=0"})
+    node.session(room, participant, other_page.session, "connected")
     until(lambda: node.had("room.leave"))
     assert node.had("room.leave")[-1] == {"room": room, "session": village.session, "reason": "replaced"}
     assert village.ask("state", {"muted": True})["error"]["code"] == "bad_request"

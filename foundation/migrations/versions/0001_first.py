@@ -295,7 +295,7 @@ def upgrade() -> None:
         sa.Column("silenced", sa.Boolean(), nullable=False),
         sa.Column("camera", sa.Boolean(), nullable=False),
         sa.Column("screen", sa.Boolean(), nullable=False),
-        sa.Column("connected", sa.Boolean(), nullable=False),
+        sa.Column("link", sa.String(length=36), nullable=True),
         sa.Column("since", foundation.database.UtcDateTime(timezone=True), nullable=False),
         sa.Column("present", sa.Boolean(), nullable=False),
         sa.Column("removed", sa.Boolean(), nullable=False),
