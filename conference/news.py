@@ -1,5 +1,6 @@
 """What the media nodes tell of their sessions, and what it means for the rooms and their pages."""
 
+from collections.abc import Callable
 from typing import Any
 
 from conference import presence, rooms
@@ -19,11 +20,15 @@ STEPS = ("full", "smaller", "stills", "speech")
 class News:
     """Listens to the nodes (`conference.nodes.NodeListener`). ProtocolError for what the protocol does not know."""
 
-    def __init__(self, board: Switchboard, database: Database, clock: Clock, nodes: Nodes) -> None:
+    def __init__(
+        self, board: Switchboard, database: Database, clock: Clock, nodes: Nodes, hurry: Callable[[], None]
+    ) -> None:
+        """`hurry` has the work of the next second done now (conference.watch)."""
         self._board = board
         self._database = database
         self._clock = clock
         self._nodes = nodes
+        self._hurry = hurry
 
     def session_changed(self, node: Node, payload: dict[str, Any]) -> None:
         """A session has its link, has lost it, or is over."""
@@ -71,6 +76,11 @@ class News:
     def node_gone(self, node: Node) -> None:
         """A node's connection ended: its sessions have NODE_GRACE_S to be told again."""
         self._board.suspect(node, self._clock.monotonic() + NODE_GRACE_S)
+
+    def node_began_anew(self, node: Node) -> None:
+        """A node was restarted: its former sessions are over, and nobody waits for them."""
+        self._board.suspect(node, self._clock.monotonic())
+        self._hurry()
 
     def _lives(self, node: Node, room_id: str, participant_id: str, session_id: str, world: str | None) -> None:
         with self._database.writing(world) as session:

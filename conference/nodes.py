@@ -52,6 +52,8 @@ class Node:
     kind: Kind
     version: str
     since_ms: int
+    run: str = ""
+    """Which process of that name it is: a restarted one has another."""
     load: dict[str, Any] = field(default_factory=dict)
     load_at: float = 0.0
 
@@ -89,6 +91,9 @@ class NodeListener(Protocol):
     def node_gone(self, node: Node) -> None:
         """The node's connection ended; its media may go on."""
 
+    def node_began_anew(self, node: Node) -> None:
+        """A node of that name is another process than before: the media of the former one is over."""
+
 
 class Nodes(Collector):
     """The registry. Thread-safe; all times come from `clock`."""
@@ -98,6 +103,7 @@ class Nodes(Collector):
         self._clock = clock
         self._lock = threading.Lock()
         self._by_sid: dict[str, Node] = {}
+        self._runs: dict[str, str] = {}
         self._calls: dict[int, _Call] = {}
         self._next_call = 0
         self._listener: NodeListener | None = None
@@ -121,10 +127,10 @@ class Nodes(Collector):
         """
         if not isinstance(hello, dict):
             raise ProtocolError("bad_request")
-        kind, name, version = hello.get("kind"), hello.get("node"), hello.get("version", "")
+        kind, name, version, run = hello.get("kind"), hello.get("node"), hello.get("version", ""), hello.get("run", "")
         if kind not in KINDS or not isinstance(name, str) or not 0 < len(name) <= NAME_LENGTH:
             raise ProtocolError("bad_request")
-        node = Node(sid, name, kind, str(version)[:NAME_LENGTH], epoch_ms(self._clock.now()))
+        node = Node(sid, name, kind, str(version)[:NAME_LENGTH], epoch_ms(self._clock.now()), str(run)[:NAME_LENGTH])
         node.load_at = self._clock.monotonic()
         with self._lock:
             older = [one.sid for one in self._by_sid.values() if one.id == name and one.kind == kind]
@@ -134,10 +140,23 @@ class Nodes(Collector):
                 raise ProtocolError("too_many")
             self._by_sid[sid] = node
             self._note_state(kind)
+            former = self._remember_run(node)
         for old_sid in older:
             self._end_calls(old_sid)
         log.info("a node has dialled in", extra={"node": name, "kind": kind})
+        if former not in (None, node.run) and self._listener is not None:
+            self._listener.node_began_anew(node)
         return node
+
+    def _remember_run(self, node: Node) -> str | None:
+        """Which process of that name was here last; None when none was, or for what is no media node."""
+        if node.kind != "media":
+            return None
+        former = self._runs.pop(node.id, None)
+        if len(self._runs) >= NODES_MAX:
+            del self._runs[next(iter(self._runs))]
+        self._runs[node.id] = node.run
+        return former
 
     def disconnected(self, sid: str) -> None:
         """The connection `sid` ended."""

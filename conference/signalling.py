@@ -48,7 +48,7 @@ class Signalling(Collector):
         self.whip = Whip(self._board, database, clock, nodes)
         """Who comes without a page."""
         self._watch = Watch(self._board, database, clock, (lapses.end, diary.write, self.whip.follow))
-        nodes.listen(News(self._board, database, clock, nodes))
+        nodes.listen(News(self._board, database, clock, nodes, self._watch.hurry))
 
     @property
     def handlers(self) -> dict[str, tuple[Permission, Handler]]:

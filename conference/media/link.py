@@ -66,6 +66,7 @@ class Link:
         self._trust = trust
         self.ending = False
         self._auth = {"token": token, "kind": "media", "node": node_id, "version": _version()}
+        self._auth["run"] = secrets.token_hex(8)
 
     async def run(self) -> None:
         """Stay connected until cancelled; a lost web is dialled again after 0.25 s, doubling up to 5 s."""

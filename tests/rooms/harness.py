@@ -199,7 +199,7 @@ class Page:
 class ScriptedNode:
     """A media node that answers every command, remembers it, and tells what the test wants told."""
 
-    def __init__(self, web: RoomWeb, name: str = "n1", kind: str = "media") -> None:
+    def __init__(self, web: RoomWeb, name: str = "n1", kind: str = "media", run: str = "first") -> None:
         self.commands: list[tuple[str, dict[str, Any]]] = []
         self.errors: dict[str, dict[str, str]] = {}
         self.figures: dict[str, Any] = {}
@@ -210,7 +210,7 @@ class ScriptedNode:
         self.client.connect(
             web.url,
             namespaces=[NODES],
-            auth={"token": web.node_token, "kind": kind, "node": name, "version": "1"},
+            auth={"token": web.node_token, "kind": kind, "node": name, "version": "1", "run": run},
             transports=["websocket"],
             wait_timeout=10,
         )

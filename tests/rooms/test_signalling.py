@@ -245,6 +245,18 @@ def test_a_node_that_dials_again_in_time_loses_nobody(
     again.close()
 
 
+def test_nobody_waits_for_the_sessions_of_a_node_that_was_restarted(
+    web: RoomWeb, room: str, village: Page, node: ScriptedNode
+) -> None:
+    go_in(village, room, node)
+    node.close()
+    again = ScriptedNode(web, run="second")
+    web.tick()
+    until(lambda: village.told("closed") == [{"reason": "node_lost"}])
+    until(lambda: village.roster()[VILLAGE]["connected"] is False)
+    again.close()
+
+
 def test_a_node_that_stays_away_ends_its_sessions_so_that_pages_make_new_ones(
     web: RoomWeb, room: str, village: Page, node: ScriptedNode, clock: ManualClock
 ) -> None:
