@@ -23,7 +23,7 @@ from aiortc.contrib.media import MediaRelay
 
 from benchmarks.rtc_peer import RtcPeer, read_sdp
 from conference.media import srtp
-from conference.media.node import MediaNode
+from conference.media.node import MediaNode, calm_collector
 from foundation.settings import Settings
 
 CAMERA_HEIGHT = 480
@@ -316,6 +316,7 @@ async def serve_ours(host: str) -> None:
     settings = Settings(media_port=0, media_host=host)
     node = MediaNode(settings)
     node.start()
+    calm_collector()
 
     async def answer(request: dict[str, Any]) -> dict[str, Any]:
         if request["do"] == "hello":

@@ -4,22 +4,24 @@ import { byId, t } from "./text.js";
 
 /**
  * @typedef {{listener: boolean, muted: boolean, microphone: boolean, camera: boolean, screen: boolean, hand: boolean,
- *   floorMode: boolean, talking: boolean, mine: boolean}} State
+ *   floorMode: boolean, byHolding: boolean, talking: boolean, speaking: boolean}} State
  */
 
 const SHARES = navigator.mediaDevices?.getDisplayMedia !== undefined;
 
 /** @param {State} state */
 export function drawControls(state) {
-  const { listener, muted, microphone, camera, screen, hand, floorMode, talking, mine } = state;
+  const { listener, muted, microphone, camera, screen, hand, floorMode, byHolding, talking, speaking } = state;
   byId("listens", HTMLElement).hidden = !listener;
   for (const name of ["camera", "hand"]) control(name).hidden = listener;
-  control("mute").hidden = listener || floorMode;
-  control("talk").hidden = listener || !floorMode;
+  // Whom a host has asked to unmute is heard without holding, and ends it by muting.
+  const held = floorMode || (byHolding && (muted || talking));
+  control("mute").hidden = listener || held;
+  control("talk").hidden = listener || !held;
   control("screen").hidden = listener || !SHARES;
   const silent = muted || !microphone;
   dress("mute", silent ? "icon-mic-off" : "icon-mic", t(silent ? "room.do.unmute" : "room.do.mute"), silent, !microphone);
-  dress("talk", mine ? "icon-mic" : "icon-floor", t(mine && !talking ? "room.do.talk_end" : mine ? "room.do.talking" : talking ? "room.do.talk_wait" : "room.do.talk"), mine, !microphone);
+  dress("talk", speaking ? "icon-mic" : "icon-floor", t(speaking && !talking ? "room.do.talk_end" : speaking ? "room.do.talking" : talking ? "room.do.talk_wait" : "room.do.talk"), speaking, !microphone);
   dress("camera", camera ? "icon-camera" : "icon-camera-off", t(camera ? "room.do.camera_off" : "room.do.camera_on"), !camera, navigator.mediaDevices === undefined);
   dress("screen", "icon-screen", t(screen ? "room.do.screen_off" : "room.do.screen_on"), screen, false);
   dress("hand", "icon-hand", t(hand ? "room.do.hand_down" : "room.do.hand_up"), hand, false);

@@ -82,7 +82,7 @@ const client = new RoomClient(config.room, {
     showLine(line);
   },
   muted(muted) {
-    if (muted && !askedToMute && !talk.holding && client.welcome !== null && talk.mode === "open") tell(t("room.muted_by_host"));
+    if (muted && !askedToMute && !talk.acting && client.welcome !== null && talk.mode === "open") tell(t("room.muted_by_host"));
     draw();
   },
   asked(by) {
@@ -103,8 +103,8 @@ const own = new Own(client, () => {
   draw();
   void settings.draw();
 });
-const settings = new Settings(own, sounds);
 const talk = new Talk(client, draw);
+const settings = new Settings(own, sounds, talk);
 const people = new People(client.commands);
 const lead = new Lead(client.commands);
 const calls = new Calls(client.commands);
@@ -118,12 +118,13 @@ const panel = new Panel((tab) => {
   drawChat();
 });
 
-const prejoin = new Prejoin((opened) => {
+const prejoin = new Prejoin(tiles.layout, (opened, byHolding) => {
   show("room");
+  talk.byHolding = byHolding;
   own.start(opened);
   tiles.own.camera = opened.camera;
   void sounds.setSpeaker(remembered().speaker);
-  client.join({ audio: opened.microphone, camera: opened.camera, muted: opened.microphone === null });
+  client.join({ audio: opened.microphone, camera: opened.camera, muted: opened.microphone === null || byHolding });
   stayAwake(true);
   layouts.draw();
   draw();
@@ -233,8 +234,9 @@ function draw() {
     screen: own.screen !== null,
     hand: typeof self()?.hand === "number",
     floorMode: talk.mode === "floor",
+    byHolding: talk.byHolding,
     talking: talk.holding,
-    mine: talk.mine,
+    speaking: talk.speaking,
   });
   people.show(roster.participants, { me: tiles.me, host: isHost(), floor: talk.floor?.participant ?? null, talk: talk.mode, now: serverNow() });
   lead.show(isHost(), rules);

@@ -2,6 +2,7 @@
 
 import { chosen, fill, idOf } from "./chooser.js";
 import * as devices from "./devices.js";
+import { chooseHold, holdsToTalk } from "./hold.js";
 import { playTone, watchLevel } from "./level.js";
 import { measure } from "./linecheck.js";
 import { byId, config, t } from "./text.js";
@@ -20,8 +21,11 @@ const HEARD_LEVEL = 0.25;
 const SILENT_MS = 6000;
 
 export class Prejoin {
-  /** @param {(opened: Opened) => void} joined */
-  constructor(joined) {
+  /** @param {import("./layouts.js").Layout} layout of last time @param {(opened: Opened, byHolding: boolean) => void} joined */
+  constructor(layout, joined) {
+    this.hold = byId("choose-hold", HTMLInputElement);
+    this.hold.checked = holdsToTalk(layout);
+    this.hold.addEventListener("change", () => chooseHold(this.hold.checked));
     this.picture = byId("own-preview", HTMLVideoElement);
     this.note = byId("preview-note", HTMLParagraphElement);
     this.microphones = byId("choose-microphone", HTMLSelectElement);
@@ -57,7 +61,7 @@ export class Prejoin {
       this.joined = true;
       this.endLevel();
       this.picture.srcObject = null;
-      joined(this.opened);
+      joined(this.opened, this.hold.checked);
     });
   }
 

@@ -2,13 +2,15 @@
 
 import { chosen, fill, idOf } from "./chooser.js";
 import * as devices from "./devices.js";
+import { chooseHold } from "./hold.js";
 import { playTone, watchLevel } from "./level.js";
 import { tellError } from "./notice.js";
 import { byId } from "./text.js";
 
 export class Settings {
-  /** @param {import("./own.js").Own} own @param {import("./sounds.js").Sounds} sounds */
-  constructor(own, sounds) {
+  /** @param {import("./own.js").Own} own @param {import("./sounds.js").Sounds} sounds @param {import("./talk.js").Talk} talk */
+  constructor(own, sounds, talk) {
+    this.talk = talk;
     this.own = own;
     this.sounds = sounds;
     this.dialog = byId("settings", HTMLDialogElement);
@@ -17,6 +19,11 @@ export class Settings {
       camera: byId("use-camera", HTMLSelectElement),
       speaker: byId("use-speaker", HTMLSelectElement),
     };
+    this.hold = byId("use-hold", HTMLInputElement);
+    this.hold.addEventListener("change", () => {
+      chooseHold(this.hold.checked);
+      void talk.choose(this.hold.checked).catch(tellError);
+    });
     this.level = byId("use-level", HTMLElement);
     /** @type {() => void} */
     this.endLevel = () => {};
@@ -33,6 +40,7 @@ export class Settings {
   }
 
   open() {
+    this.hold.checked = this.talk.byHolding;
     this.dialog.showModal();
     void this.draw();
   }

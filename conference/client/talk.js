@@ -1,4 +1,4 @@
-/** Speaking while a key or a button is held: with a floor where the room has one, else by unmuting for that long. */
+/** Speaking while a key or a button is held (push-to-talk): with a floor where the room has one, else by unmuting for that long. */
 
 import { tell, tellError } from "./notice.js";
 import { Refused } from "./wire.js";
@@ -13,6 +13,10 @@ export class Talk {
     this.client = client;
     this.changed = changed;
     this.holding = false;
+    /** Whether the button is how one speaks; where it is not, the key still does. */
+    this.byHolding = false;
+    /** What one's own finger does to the microphone, no host has done. */
+    this.acting = false;
     /** @type {import("./wire.js").Floor | null} */
     this.floor = null;
     /** @type {"open" | "floor"} */
@@ -21,6 +25,18 @@ export class Talk {
     this.renewing = undefined;
     /** @type {Promise<void>} what is asked right now; the next word waits for it */
     this.asking = Promise.resolve();
+  }
+
+  /** Whether one is heard while the button is held. */
+  get speaking() {
+    return this.mode === "floor" ? this.mine : this.holding && !this.client.muted;
+  }
+
+  /** Speak by holding from now on, or with an open microphone, which nobody turns on but oneself. @param {boolean} byHolding */
+  async choose(byHolding) {
+    this.byHolding = byHolding;
+    this.changed();
+    if (byHolding && this.mode === "open" && !this.client.muted) await this.#mute();
   }
 
   get mine() {
@@ -86,9 +102,18 @@ export class Talk {
     this.changed();
   }
 
-  async #give() {
+  async #mute() {
+    this.acting = true;
     try {
       await this.client.setMuted(true);
+    } finally {
+      this.acting = false;
+    }
+  }
+
+  async #give() {
+    try {
+      await this.#mute();
       if (this.mode === "floor") await this.client.commands.floor(false);
     } catch (error) {
       if (!(error instanceof Refused)) tellError(error);

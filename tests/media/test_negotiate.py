@@ -98,6 +98,10 @@ BAD = {
     "nothing": (lambda text: "", "no media"),
     "no ICE": (lambda text: text.replace("a=ice-ufrag", "a=x"), "ICE"),
     "a payload type of RTCP": (lambda text: text.replace("SAVPF 111 63", "SAVPF 72 63", 1), "payload type"),
+    "a camera that speaks H.265 only": (
+        lambda text: text.replace(" VP8/90000", " H265/90000").replace(" H264/90000", " H265/90000"),
+        "neither VP8 nor H264",
+    ),
     "not DTLS": (lambda text: text.replace("UDP/TLS/RTP/SAVPF", "RTP/AVP"), "DTLS"),
     "passive": (lambda text: text.replace("a=setup:actpass", "a=setup:passive"), "setup"),
 }

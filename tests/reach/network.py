@@ -25,6 +25,20 @@ class Lan:
     here: str
     there: str
     namespace: str
+    number: int
+
+    def change(self) -> None:
+        """The device leaves this network and is on another one, with another address, as a tablet that goes from Wi-Fi to cellular."""
+        near, far, gate, there = (
+            text.format(self.number) for text in ("fh-mast-{}", "fh-cell-{}", "10.78.{}.1", "10.78.{}.2")
+        )
+        _ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", self.namespace)
+        _ip("address", "add", f"{gate}/24", "dev", near)
+        _ip("link", "set", near, "up")
+        _ip("-netns", self.namespace, "address", "add", f"{there}/24", "dev", far)
+        _ip("-netns", self.namespace, "link", "set", far, "up")
+        _ip("-netns", self.namespace, "link", "set", f"fh-far-{self.number}", "down")
+        _ip("-netns", self.namespace, "route", "add", f"{self.here}/32", "via", gate, "dev", far)
 
 
 def _ip(*arguments: str) -> None:
@@ -51,7 +65,7 @@ def lan() -> Iterator[Lan]:
         _ip("-netns", name, "address", "add", f"{there}/24", "dev", far)
         _ip("-netns", name, "link", "set", far, "up")
         _ip("-netns", name, "link", "set", "lo", "up")
-        yield Lan(here, there, name)
+        yield Lan(here, there, name, number)
     finally:
         _ip("netns", "del", name)  # the cable goes with it
 

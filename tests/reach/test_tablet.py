@@ -1,14 +1,18 @@
 """A tablet elsewhere on the LAN that trusts the local authority: it gets camera and microphone, a room and a wall, by https and nothing else."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from tests.reach.installation import Secured, secured_township
 from tests.reach.network import Lan, browser_in, lan, trusting
-from tests.rooms.consultation import Consultation, until, until_sees
+from tests.rooms.consultation import Consultation, pictures, until, until_sees
 from tests.serving import ADMIN
+
+BACK_WITHIN_S = 10.0
+"""Browsers find out that a network is gone in their own time."""
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -56,9 +60,8 @@ def test_a_tablet_that_does_not_trust_the_authority_yet_gets_only_the_page_that_
         assert page.locator(f'a[href="{system.url}/"]').count() == 1
 
 
-def test_a_tablet_joins_a_room_over_the_lan_and_both_see_each_other(
-    system: Secured, devices: tuple[Browser, Browser]
-) -> None:
+def meeting(system: Secured, devices: tuple[Browser, Browser]) -> tuple[Consultation, Page, Page]:
+    """The officer and the tablet in a room."""
     consultation = Consultation(system, devices[0])
     officer = consultation.context().new_page()
     officer.goto(f"{system.url}/login?next=/rooms/{consultation.room}")
@@ -68,7 +71,13 @@ def test_a_tablet_joins_a_room_over_the_lan_and_both_see_each_other(
     officer.wait_for_url(consultation.url)
     consultation.join(officer)
     consultation.browser = devices[1]
-    tablet = consultation.come_by_link("李树坪平板")
+    return consultation, officer, consultation.come_by_link("李树坪平板")
+
+
+def test_a_tablet_joins_a_room_over_the_lan_and_both_see_each_other(
+    system: Secured, devices: tuple[Browser, Browser]
+) -> None:
+    consultation, officer, tablet = meeting(system, devices)
     assert tablet.evaluate("isSecureContext && 'getUserMedia' in navigator.mediaDevices")
     until_sees(tablet, 1)
     until_sees(officer, 1)
@@ -86,3 +95,25 @@ def test_a_wall_elsewhere_on_the_lan_is_fed_by_https(system: Secured, devices: t
     page.goto(f"{system.url}/wall/?token={paired['access_token']}")
     until(lambda: page.wait_for_timeout(100) or len(frames) > 3)
     assert all(url.startswith(system.url.replace("https", "wss")) for url in frames)
+
+
+def test_a_tablet_that_changes_from_wifi_to_cellular_is_back_by_itself(
+    system: Secured, network: Lan, devices: tuple[Browser, Browser]
+) -> None:
+    consultation, officer, tablet = meeting(system, devices)
+    until_sees(tablet, 1)
+    until_sees(officer, 1)
+    network.change()
+    start = time.monotonic()
+    officer.wait_for_timeout(500)  # what was on its way has come
+    seen = [sum(pictures(page).values()) for page in (officer, tablet)]
+    backs: dict[int, float] = {}
+    while len(backs) < 2 and time.monotonic() - start < 4 * BACK_WITHIN_S:
+        for index, page in enumerate((officer, tablet)):
+            now = sum(pictures(page).values())
+            if index not in backs and now > seen[index] + 2:
+                backs[index] = time.monotonic() - start
+            seen[index] = min(seen[index], now)
+        officer.wait_for_timeout(100)
+    assert len(backs) == 2 and max(backs.values()) <= BACK_WITHIN_S, backs
+    assert consultation.complaints == []

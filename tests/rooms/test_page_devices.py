@@ -36,6 +36,19 @@ UNPLUG = """(kind) => {
 }"""
 """No test can pull a cable: the browser's word for it is the event."""
 
+NOTED = """
+if (navigator.mediaDevices) {
+  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = (asked) => { window.asked = asked; return open(asked); };
+}
+window.awake = [];
+navigator.wakeLock.request = async (what) => {
+  window.awake.push(what);
+  return { released: false, release: async () => void window.awake.push("released") };
+};
+"""
+"""Writes along what the page asks of the browser."""
+
 
 def before_joining(consultation: Consultation, context: BrowserContext) -> Page:
     """The page of a village before it joins."""
@@ -82,6 +95,19 @@ def test_the_check_before_joining_hears_plays_and_measures(served: Served, chrom
     page.click("#tone")
     expect(page.locator("#tone-hint")).to_contain_text("没听到", timeout=10_000)
     assert consultation.complaints == []
+
+
+def test_the_microphone_is_opened_without_echo_and_the_screen_of_who_is_in_stays_on(
+    served: Served, chromium: Browser
+) -> None:
+    consultation = Consultation(served, chromium)
+    context = consultation.context()
+    context.add_init_script(NOTED)
+    page = consultation.come(VILLAGE_SITES[0], context)
+    assert page.evaluate("() => window.asked.audio.echoCancellation") is True
+    assert page.evaluate("() => window.awake") == ["screen"]
+    page.click('[data-action="leave"]')
+    until(lambda: page.evaluate("() => window.awake") == ["screen", "released"])
 
 
 def test_an_unplugged_device_is_replaced_by_another_and_it_is_said(served: Served, chromium: Browser) -> None:

@@ -48,6 +48,34 @@ def test_with_one_floor_a_held_key_speaks_and_nobody_else_does(served: Served, c
     expect(village.locator(".tile--own .tile__floor")).to_be_hidden(timeout=10_000)
 
 
+def test_on_a_tablet_and_in_the_command_room_one_speaks_by_holding_the_button(
+    served: Served, chromium: Browser
+) -> None:
+    consultation = Consultation(served, chromium)
+    officer = consultation.come(ADMIN[0])
+    tablet = consultation.come(VILLAGE_SITES[0], consultation.context(has_touch=True))
+    talk = tablet.locator('.controls [data-action="talk"]')
+    expect(talk).to_be_visible()
+    expect(tablet.locator(".tile--own .tile__muted")).to_be_visible()
+    box = talk.bounding_box()
+    assert box is not None
+    tablet.mouse.move(box["x"] + 20, box["y"] + 20)
+    tablet.mouse.down()
+    expect(officer.locator(".tile:not(.tile--own) .tile__muted")).to_be_hidden(timeout=10_000)
+    until_hears(officer, 1)
+    tablet.mouse.up()
+    expect(officer.locator(".tile:not(.tile--own) .tile__muted")).to_be_visible(timeout=10_000)
+    expect(tablet.locator("#notice")).to_be_hidden()
+    tablet.click('[data-action="settings"]')
+    tablet.locator("label", has=tablet.locator("#use-hold")).click()
+    tablet.click('[data-action="settings-close"]')
+    expect(talk).to_be_hidden()
+    big = consultation.context()
+    big.add_init_script("localStorage.setItem('fenghuo-room-layout', 'command')")
+    wall = consultation.come(VILLAGE_SITES[1], big)
+    expect(wall.locator('.controls [data-action="talk"]')).to_be_visible()
+
+
 def test_chat_is_text_and_is_there_for_who_comes_later(served: Served, chromium: Browser) -> None:
     consultation = Consultation(served, chromium)
     officer, village = consultation.come(ADMIN[0]), consultation.come(VILLAGE_SITES[0])

@@ -1,0 +1,170 @@
+"""How soon one is in a consultation: from the click to the first picture of somebody else, and fourteen sites after their media node was killed.
+
+Real Chromium pages with a running platform. Everything runs on this machine: what a page needs of the processor is in the figures.
+"""
+
+import json
+import statistics
+import sys
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from benchmarks.figure import tell
+from tests.browser import playwright
+from tests.rooms.consultation import VILLAGE_SITES, Consultation, browser, present, until, until_sees, villages
+from tests.serving import ADMIN, Served
+
+JOINS = 20
+SITES = 14
+KILLS = 3
+DIALLED = "a node has dialled in"
+
+FIRST_PICTURE = """
+window.firstPicture = new Promise((resolve) => {
+  const watched = new Set();
+  let clicked = 0;
+  document.addEventListener("click", (event) => {
+    if (event.target instanceof Element && event.target.closest('[data-action="join"]')) clicked = performance.now();
+  }, true);
+  const look = () => {
+    for (const video of document.querySelectorAll(".tile:not(.tile--own) video")) {
+      if (watched.has(video)) continue;
+      watched.add(video);
+      video.requestVideoFrameCallback((now) => resolve(now - clicked));
+    }
+  };
+  new MutationObserver(look).observe(document, { childList: true, subtree: true });
+});
+"""
+VOICE_ALONE = """
+const devices = navigator.mediaDevices;
+const ask = devices.getUserMedia.bind(devices);
+devices.getUserMedia = (asked) => asked.audio ? ask({ audio: asked.audio }) : Promise.reject(new DOMException("no camera", "NotFoundError"));
+"""
+"""Fourteen software encoders would measure the machine, not the platform."""
+
+
+def clicks(served: Served, chromium: Browser) -> list[float]:
+    """Milliseconds from the click on "join" to the first picture of the one who is there; JOINS times, a fresh page each."""
+    consultation = Consultation(served, chromium)
+    consultation.come(ADMIN[0])
+    times = []
+    for _ in range(JOINS):
+        context = consultation.context()
+        context.add_init_script(FIRST_PICTURE)
+        page = consultation.come(VILLAGE_SITES[0], context)
+        times.append(float(page.evaluate("() => window.firstPicture")))
+        until_sees(page, 1)
+        context.close()
+        until(lambda: sum(present(served, consultation.room).values()) == 1)
+    return times
+
+
+def returns(served: Served, chromium: Browser) -> tuple[list[float], list[float]]:
+    """After each of KILLS: seconds from the restarted node's word to web until all SITES have their link, and from the kill on."""
+    consultation = Consultation(served, chromium)
+    contexts, pages = voices(consultation)
+    from_word, from_kill = [], []
+    for _ in range(KILLS):
+        words = len(dialled(served))
+        killed = time.time()
+        served.kill("media")
+        while len(dialled(served)) == words:
+            time.sleep(0.05)
+        word = dialled(served)[-1]
+        while linked(pages) < SITES:
+            if time.time() - killed > 60:
+                raise AssertionError(f"{linked(pages)} of {SITES} are back")
+        back = time.time()
+        from_word.append(back - word)
+        from_kill.append(back - killed)
+        print(f"back {back - word:.2f} s after the node's word, {back - killed:.2f} s after the kill", file=sys.stderr)
+        until(lambda: sum(present(served, consultation.room).values()) == SITES)
+        time.sleep(5)
+    for context in contexts:
+        context.close()
+    return from_word, from_kill
+
+
+def voices(consultation: Consultation) -> tuple[list[BrowserContext], list[Page]]:
+    """SITES pages that send and hear sound."""
+    contexts, pages = [], []
+    for number in range(SITES):
+        _, link = consultation.served.call(
+            "POST", f"/api/v1/rooms/{consultation.room}/links", {"name": f"村 {number + 1}", "role": "speaker"}
+        )
+        context = consultation.browser.new_context(viewport={"width": 800, "height": 600}, locale="zh-CN")
+        context.add_init_script(VOICE_ALONE)
+        page = context.new_page()
+        page.goto(link["url"])
+        page.wait_for_url(consultation.url)
+        consultation.join(page)
+        contexts.append(context)
+        pages.append(page)
+    return contexts, pages
+
+
+def linked(pages: list[Page]) -> int:
+    """How many pages say that their link stands."""
+    return sum(page.get_attribute("#link", "data-link") == "live" for page in pages)
+
+
+def dialled(served: Served) -> list[float]:
+    """When a media node told web that it is there (seconds since the epoch)."""
+    moments = []
+    for line in served.log.read_text().splitlines():
+        if DIALLED not in line or not line.startswith("{"):
+            continue
+        said = json.loads(line)
+        if said["message"] == DIALLED and said["kind"] == "media":
+            moments.append(datetime.fromisoformat(said["at"]).timestamp())
+    return moments
+
+
+def main() -> None:
+    """Both figures."""
+    with (
+        tempfile.TemporaryDirectory(prefix="fenghuo-bench-") as folder,
+        villages(Path(folder)) as served,
+        playwright() as running,
+    ):
+        with browser(running) as chromium:
+            times = clicks(served, chromium)
+        print(sorted(round(one) for one in times), file=sys.stderr)
+        tell(
+            "rooms, click to the first picture of another, p95",
+            "ms",
+            [statistics.quantiles(times, n=20, method="inclusive")[-1]] * len(times),
+            [],
+            peer_name="",
+            goal="<= 700",
+            met=lambda mine, _: mine <= 700,
+        )
+        with browser(running) as chromium:
+            from_word, from_kill = returns(served, chromium)
+        tell(
+            f"rooms, {SITES} sites back after their node was restarted",
+            "s",
+            from_word,
+            [],
+            peer_name="",
+            goal="<= 2",
+            met=lambda mine, _: mine <= 2,
+        )
+        tell(
+            f"rooms, {SITES} sites back after their node was killed, its restart included",
+            "s",
+            from_kill,
+            [],
+            peer_name="",
+            goal="<= 5 (told, no bar)",
+            met=lambda mine, _: mine <= 5,
+        )
+
+
+if __name__ == "__main__":
+    main()
