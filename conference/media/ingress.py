@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 CACHE_PACKETS = 2048
 """2 s and more up to 1,000 packets/s (a satellite round trip is 0.6 s). A power of two."""
+CACHE_S = 2.0
+"""Nobody asks for older ones; let go, their memory is used again while the processor still has it at hand."""
 
 GAP_MAX = 512
 """A jump further than this is a new beginning, not a loss."""
@@ -76,6 +78,8 @@ class Stream:
         self.expected = -1
         """The 16-bit number of the next packet in order; -1 before the first."""
         self.base = 0
+        self.oldest = 0
+        """The extended number from which on packets are kept."""
         self.started = False
         self.packets = 0
         self.octets = 0
@@ -112,7 +116,7 @@ class Stream:
             return "next"
         if distance > 0:
             return "next" if distance <= GAP_MAX else "jump"
-        if -distance >= CACHE_PACKETS or ext < self.base:
+        if -distance >= CACHE_PACKETS or ext < self.oldest:
             return "old"
         cached = self.cache[ext & CACHE_PACKETS - 1]
         if cached is not None and cached.ext == ext:
@@ -123,7 +127,7 @@ class Stream:
         """Account for a packet that may be the first, or behind a gap: what is in between becomes missing."""
         if not self.started:
             self.started = True
-            self.base = packet.ext
+            self.base = self.oldest = packet.ext
             self._transit = packet.arrival * self.clock_rate - packet.timestamp
         elif self.nack and packet.ext > self.highest + 1:
             missing = self.missing
@@ -196,12 +200,22 @@ class Stream:
         return numbers
 
     def measure(self, now: float) -> None:
-        """Compute the bitrate since the last call (bit/s); called about once a second."""
+        """Compute the bitrate since the last call (bit/s), and let go of packets older than CACHE_S; called about once a second."""
         if self._rate_at:
             passed = max(now - self._rate_at, 0.001)
             self.bitrate = int(max(0, self.octets - self._rate_octets) * 8 / passed)
         self._rate_at = now
         self._rate_octets = self.octets
+        cache = self.cache
+        oldest = max(self.oldest, self.highest - CACHE_PACKETS + 1)
+        while oldest < self.highest:
+            kept = cache[oldest & CACHE_PACKETS - 1]
+            if kept is not None:
+                if now - kept.arrival <= CACHE_S:
+                    break
+                cache[oldest & CACHE_PACKETS - 1] = None
+            oldest += 1
+        self.oldest = oldest
 
     def report(self) -> tuple[int, int, int, int]:
         """Fraction lost (of 256), packets lost, highest number, jitter: a report block's body (RFC 3550 section 6.4.1, A.3)."""

@@ -80,6 +80,15 @@ def test_the_cache_keeps_its_bound() -> None:
     assert one.cached(0) is None and one.cached(CACHE_PACKETS) is not None
 
 
+def test_packets_are_kept_for_two_seconds_and_a_copy_of_an_older_one_is_not_taken_for_new() -> None:
+    one = stream()
+    for seq in range(40):
+        arrive(one, packet(seq, 0, vp8(1, key=seq == 0), arrival=seq / 10))
+    one.measure(4.0)
+    assert one.cached(19) is None and one.cached(20) is not None
+    assert one.place(packet(3, 0, vp8(1), arrival=4.0)) == "old"
+
+
 def test_a_still_is_one_whole_key_frame_and_the_numbers_go_on() -> None:
     source, place = stream("one"), slot()
     place.stand(source, 2.0, 5.0)
