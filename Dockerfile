@@ -39,7 +39,7 @@ ENV PATH=/opt/fenghuo/venv/bin:/usr/local/bin:/usr/bin:/bin \
 USER 10001:10001
 WORKDIR /data
 VOLUME /data
-EXPOSE 8050/tcp 8051/udp
+EXPOSE 8050/tcp 8052/tcp 8051/udp
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "/opt/fenghuo/app/deploy/healthcheck.py"]

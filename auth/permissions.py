@@ -95,7 +95,7 @@ GRANTS: dict[Permission, Grant] = {
     "incident.create": Grant(ROOM, LOCAL),
     "incident.read": Grant(PEOPLE | {Role.VIEWER, Role.UPPER}),
     "journal.read": Grant(CENTRE),
-    "metrics.read": Grant(_roles(Role.ADMIN, Role.STEWARD, Role.NODE)),
+    "metrics.read": Grant(_roles(Role.ADMIN, Role.STEWARD)),
     "mode.change": Grant(_roles(Role.ADMIN, Role.LEADER, Role.COMMANDER)),
     "nodes.connect": Grant(_roles(Role.NODE)),
     "people.manage": Grant(_roles(Role.ADMIN)),

@@ -79,6 +79,7 @@ def examine(settings: Settings, clock: Clock) -> list[Finding]:
         _secrets,
         _database,
         _port,
+        *([_trust_port] if settings.tls == "local" and settings.trust_port else []),
         _udp,
         _receive_buffer,
         _broker,
@@ -184,6 +185,17 @@ def _port(patient: Patient) -> Finding:
         return Finding("web port", "ok", f"{settings.port}: Fenghuo answers, {patient.running.state}")
     advice = "another program has it: stop it or set FENGHUO_PORT"
     return Finding("web port", "bad", f"{settings.port}: {taken}", advice)
+
+
+def _trust_port(patient: Patient) -> Finding:
+    settings = patient.settings
+    taken = _taken(socket.SOCK_STREAM, settings.host, settings.trust_port)
+    if not taken:
+        return Finding("trust port", "ok", f"{settings.trust_port} is free")
+    if patient.running.state:
+        return Finding("trust port", "ok", f"{settings.trust_port} is in use while Fenghuo answers")
+    advice = "another program has it: stop it or set FENGHUO_TRUST_PORT"
+    return Finding("trust port", "bad", f"{settings.trust_port}: {taken}", advice)
 
 
 def _udp(patient: Patient) -> Finding:

@@ -78,6 +78,14 @@ def test_ports_that_another_program_holds_are_found(tmp_path: Path) -> None:
     assert "FENGHUO_MQTT_PORT" in found["MQTT"].advice
 
 
+def test_the_port_on_which_devices_learn_to_trust_is_looked_at_where_it_is_used(tmp_path: Path) -> None:
+    settings = free_ports(tmp_path / "home", tls="local", trust_port=free_port())
+    assert finding(settings, "trust port").state == "ok"
+    with stranger(socket.SOCK_STREAM, settings.trust_port):
+        held = finding(settings, "trust port")
+    assert (held.state, "FENGHUO_TRUST_PORT" in held.advice) == ("bad", True)
+
+
 def test_a_program_on_the_web_port_that_speaks_no_http_is_found(tmp_path: Path) -> None:
     settings = free_ports(tmp_path / "home")
     with socket.create_server(("127.0.0.1", settings.port)) as listener:
