@@ -68,7 +68,7 @@ def join(session: Session, clock: Clock, principal: Principal, room_id: object, 
         if not row.present:
             row.muted, row.silenced = False, False
         if row.session != session_id:
-            row.session = session_id
+            row.session, row.watches = session_id, 0
             if role == "listener" or not row.connected:
                 row.camera, row.screen = False, False
         row.name, row.role, row.site_id = principal.name, role, principal.site_id
@@ -178,5 +178,6 @@ def _newcomer(clock: Clock, room: Room, principal: Principal, role: RoomRole, se
         hidden=False,
         entered=False,
         heard=False,
+        watches=0,
         waiting_until=None,
     )

@@ -68,7 +68,8 @@ class Participant(Operational, Base):
     """Who takes part in a room, or waits in its lobby until `waiting_until`. `told` is what the journal last said of them: out, in or lost.
 
     `session` is the newest, by which they ask; `link` the session whose media link stands: the same, or the one before it, which lives on
-    until the new one's link stands. `entered`: was let in once, and may come back; `heard`: had a media link once.
+    until the new one's link stands. `entered`: was let in once, and may come back; `heard`: had a media link once;
+    `watches`: how many pictures a player without a page shows (WHEP).
     """
 
     __tablename__ = "room_participants"
@@ -93,6 +94,7 @@ class Participant(Operational, Base):
     hidden: Mapped[bool] = mapped_column(Boolean)
     entered: Mapped[bool] = mapped_column(Boolean)
     heard: Mapped[bool] = mapped_column(Boolean)
+    watches: Mapped[int] = mapped_column(Integer)
     waiting_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     @property

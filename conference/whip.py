@@ -1,11 +1,10 @@
 """Sessions of who comes without a page: an encoder or a camera that publishes into a room (WHIP), a player that watches one (WHEP).
 
 They stand in the roster like everybody else, under the same rules, and have the same media session on the same node. Nothing of them is kept
-here but what a player looks at: the participant's row says whose session it is, the node knows its ICE credentials.
+here: the participant's row says whose session it is and how many pictures it shows, the node knows its ICE credentials.
 """
 
-import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import select
@@ -14,6 +13,7 @@ from sqlalchemy.orm import Session
 from auth.principal import Principal
 from conference import rooms, roster, rules
 from conference.nodes import Nodes
+from conference.standing import of_session
 from conference.switchboard import Connection, Switchboard
 from conference.tables import Participant, identity_of, present
 from foundation.clock import Clock
@@ -26,7 +26,6 @@ Manner = Literal["publish", "watch"]
 SDP_BYTES_MAX = 64 * 1024
 WATCHED_HEIGHT = 1080
 """A player does not say how large it shows the picture."""
-VIEWERS_MAX = 200
 
 
 @dataclass(frozen=True)
@@ -39,13 +38,6 @@ class Answered:
     ufrag: str
 
 
-@dataclass
-class _Viewer:
-    page: Connection
-    slots: list[str]
-    shown: list[dict[str, Any]] = field(default_factory=list)
-
-
 class Whip:
     """Thread-safe. `follow` is the work of one second: what players look at follows who speaks and who shares a screen."""
 
@@ -54,8 +46,7 @@ class Whip:
         self._database = database
         self._clock = clock
         self._nodes = nodes
-        self._lock = threading.Lock()
-        self._viewers: dict[str, _Viewer] = {}
+        self._shown: dict[str, list[dict[str, Any]]] = {}
 
     def offer(self, principal: Principal, room_id: str, sdp: str, manner: Manner) -> Answered:
         """Come into the room with this offer; the newest session of a principal wins, as on pages.
@@ -92,7 +83,8 @@ class Whip:
             raise
         self._board.tell_roster(room_id, world)
         if manner == "watch":
-            self._watch(page, answer)
+            with self._database.writing(world) as session:
+                of_session(session, page.participant, session_id).watches = _pictures(answer)
         return Answered(session_id, page.participant, str(answer["sdp"]), self._ice(page, restart=False)["ufrag"])
 
     def _negotiate(self, page: Connection, node_before: str | None, sdp: str, publish: list[Any]) -> dict[str, Any]:
@@ -124,8 +116,6 @@ class Whip:
     def end(self, principal: Principal, room_id: str, session_id: str) -> None:
         """Leave. NotFound for a session that is over already, or another's."""
         page = self._page(principal, room_id, session_id)
-        with self._lock:
-            self._viewers.pop(session_id, None)
         with self._database.writing(page.world) as session:
             over = roster.leave(session, self._clock, page.participant, session_id)
         for gone in {session_id, *over}:
@@ -134,28 +124,26 @@ class Whip:
 
     def follow(self) -> None:
         """Let every player see what is shown now: a shared screen, else who has the floor, else the first camera."""
-        with self._lock:
-            viewers = list(self._viewers.values())
-        for viewer in viewers:
-            if not self._board.served(viewer.page.session):
-                with self._lock:
-                    self._viewers.pop(viewer.page.session, None)
-                continue
-            with self._database.reading(viewer.page.world) as session:
-                wanted = _wanted(session, viewer)
-            if wanted == viewer.shown:
+        with self._database.reading() as reader:
+            worlds = rooms.open_worlds(reader)
+        wanted: dict[str, tuple[Connection, list[dict[str, Any]]]] = {}
+        for world in worlds:
+            with self._database.reading(world) as session:
+                for row in session.execute(
+                    select(Participant).where(Participant.watches > 0, Participant.present)
+                ).scalars():
+                    if self._board.served(row.session):
+                        page = Connection("", row.room_id, row.id, row.session, world)
+                        wanted[row.session] = page, _wanted(session, row)
+        self._shown = {name: shown for name, shown in self._shown.items() if name in wanted}
+        for name, (page, pictures) in wanted.items():
+            if self._shown.get(name) == pictures:
                 continue
             try:
-                self._board.command(viewer.page, "room.want", {"video": wanted})
-                viewer.shown = wanted
+                self._board.command(page, "room.want", {"video": pictures})
+                self._shown[name] = pictures
             except FenghuoError:
                 continue  # the node is away: asked again in a second
-
-    def _watch(self, page: Connection, answer: dict[str, Any]) -> None:
-        slots = [one["slot"] for one in answer.get("slots", []) if one.get("kind") == "video"]
-        with self._lock:
-            if len(self._viewers) < VIEWERS_MAX:
-                self._viewers[page.session] = _Viewer(page, slots)
 
     def _ice(self, page: Connection, *, restart: bool) -> dict[str, str]:
         told = self._board.command(page, "room.ice", {"restart": restart})
@@ -183,13 +171,17 @@ def _sends_video(sdp: str) -> bool:
     return any(each.startswith("video") and "a=sendonly" in each for each in sections)
 
 
-def _wanted(session: Session, viewer: _Viewer) -> list[dict[str, Any]]:
-    room = rooms.find_room(session, viewer.page.room)
-    others = [row for row in present(session, room.id) if row.connected and row.id != viewer.page.participant]
+def _pictures(answer: dict[str, Any]) -> int:
+    return sum(1 for one in answer.get("slots", []) if one.get("kind") == "video")
+
+
+def _wanted(session: Session, viewer: Participant) -> list[dict[str, Any]]:
+    room = rooms.find_room(session, viewer.room_id)
+    others = [row for row in present(session, room.id) if row.connected and row.id != viewer.id]
     pictures = [(row.id, "screen") for row in others if row.screen]
     cameras = [row.id for row in others if row.camera]
     pictures += [(one, "camera") for one in sorted(cameras, key=lambda one: one != room.floor)]
     return [
-        {"slot": slot, "participant": participant, "kind": kind, "height": WATCHED_HEIGHT}
-        for slot, (participant, kind) in zip(viewer.slots, pictures, strict=False)
+        {"slot": f"v{number}", "participant": participant, "kind": kind, "height": WATCHED_HEIGHT}
+        for number, (participant, kind) in enumerate(pictures[: viewer.watches])
     ]

@@ -157,6 +157,28 @@ def test_an_encoder_publishes_and_a_player_watches_and_both_leave(
     run(scenario)
 
 
+def test_a_player_follows_the_room_also_after_web_was_killed(
+    served: Served, room: str, client: Callable[[str], Client]
+) -> None:
+    async def scenario() -> None:
+        first, player, second = client(VILLAGE_SITES[0]), client(VILLAGE_SITES[1]), client(ADMIN[0])
+        published = await first.offer(f"/whip/{room}", "sendonly")
+        await player.offer(f"/whep/{room}", "recvonly")
+        await until(lambda: player.frames["video"] > 5)
+        await asyncio.to_thread(served.kill, "web")
+        await asyncio.to_thread(served.wait_ready)
+        assert (await second.offer(f"/whip/{room}", "sendonly")).status == 201
+        gone = await asyncio.to_thread(first.ask, "DELETE", published.headers["Location"])
+        assert gone.status == 204
+        await asyncio.sleep(1)  # what was on its way has come
+        seen = player.frames["video"]
+        await until(lambda: player.frames["video"] > seen + 5, 15)
+        for who in (first, player, second):
+            await who.close()
+
+    run(scenario)
+
+
 def test_candidates_are_taken_and_a_restart_gives_new_credentials_while_media_goes_on(
     served: Served, room: str, client: Callable[[str], Client]
 ) -> None:

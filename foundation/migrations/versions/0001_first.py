@@ -304,6 +304,7 @@ def upgrade() -> None:
         sa.Column("hidden", sa.Boolean(), nullable=False),
         sa.Column("entered", sa.Boolean(), nullable=False),
         sa.Column("heard", sa.Boolean(), nullable=False),
+        sa.Column("watches", sa.Integer(), nullable=False),
         sa.Column("waiting_until", foundation.database.UtcDateTime(timezone=True), nullable=True),
         sa.Column("exercise_id", sa.String(length=36), nullable=True),
         sa.Column("site_id", sa.String(length=64), nullable=True),
