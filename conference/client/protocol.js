@@ -35,6 +35,7 @@ import { Refused, Wire } from "./wire.js";
 
 const CONNECT_TIMEOUT_MS = 8000;
 const DEAD_AFTER_MS = 3000;
+const PROBE_TIMEOUT_MS = 2000;
 /** Spread over half a step, so at most 2 s: however long a blackout was, its end is seen soon. */
 const BACK_OFF_MS = [250, 500, 1000, 1600];
 /** Who waits in the lobby says so this often (docs/room-protocol.md, "The rules of a room"). */
@@ -305,8 +306,21 @@ export class RoomClient {
         this.#say("reconnecting");
         clearTimeout(this.deadTimer);
         this.deadTimer = setTimeout(() => this.#renew(0), DEAD_AFTER_MS);
+        void this.#probe();
       }
     };
+  }
+
+  /** Nothing comes from the node: on another network the wire is dead too, and would not say so for half a minute. */
+  async #probe() {
+    const wire = this.wire;
+    if (wire === null || !wire.stands) return;
+    try {
+      await wire.ask("want", { video: this.wanted }, PROBE_TIMEOUT_MS);
+    } catch (error) {
+      // Whatever it says, it lives.
+      if (!(error instanceof Refused) && !this.over) wire.refresh();
+    }
   }
 
   /** @param {unknown} error */

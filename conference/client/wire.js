@@ -103,10 +103,10 @@ export class Wire {
 
   /**
    * Ask, and wait for the answer. Throws Refused when it says no, another Error when none comes in time.
-   * @param {string} event @param {object} payload @returns {Promise<any>}
+   * @param {string} event @param {object} payload @param {number} [withinMs] @returns {Promise<any>}
    */
-  async ask(event, payload) {
-    const answer = await this.socket.timeout(ACK_TIMEOUT_MS).emitWithAck(event, payload);
+  async ask(event, payload, withinMs = ACK_TIMEOUT_MS) {
+    const answer = await this.socket.timeout(withinMs).emitWithAck(event, payload);
     if (answer?.error) throw new Refused(String(answer.error.code), String(answer.error.message ?? ""));
     return answer;
   }

@@ -105,7 +105,7 @@ def test_a_tablet_that_changes_from_wifi_to_cellular_is_back_by_itself(
     until_sees(officer, 1)
     network.change()
     start = time.monotonic()
-    officer.wait_for_timeout(500)  # what was on its way has come
+    officer.wait_for_timeout(1000)  # what was on its way has come
     seen = [sum(pictures(page).values()) for page in (officer, tablet)]
     backs: dict[int, float] = {}
     while len(backs) < 2 and time.monotonic() - start < 4 * BACK_WITHIN_S:
