@@ -103,12 +103,23 @@ export class Wire {
 
   /**
    * Ask, and wait for the answer. Throws Refused when it says no, another Error when none comes in time.
-   * @param {string} event @param {object} payload @param {number} [withinMs] @returns {Promise<any>}
+   * @param {string} event @param {object} payload @returns {Promise<any>}
    */
-  async ask(event, payload, withinMs = ACK_TIMEOUT_MS) {
-    const answer = await this.socket.timeout(withinMs).emitWithAck(event, payload);
+  async ask(event, payload) {
+    const answer = await this.socket.timeout(ACK_TIMEOUT_MS).emitWithAck(event, payload);
     if (answer?.error) throw new Refused(String(answer.error.code), String(answer.error.message ?? ""));
     return answer;
+  }
+
+  /** Whether a word comes back in time, whatever it says. @param {number} withinMs */
+  async answers(withinMs) {
+    try {
+      // A state without content is answered, and changes nothing.
+      await this.socket.timeout(withinMs).emitWithAck("state", {});
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Say that one goes, without waiting. */

@@ -38,6 +38,7 @@ def test_the_protocol_module_knows_no_page() -> None:
     for name in (
         "commands.js",
         "layouts.js",
+        "lifeline.js",
         "linecheck.js",
         "protocol.js",
         "quality.js",

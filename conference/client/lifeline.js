@@ -1,0 +1,270 @@
+/**
+ * The lifeline of a stay: the wire to web and the session on the media node, made anew for as long as the network asks for it, a new session beside the
+ * old one, which lives on until the new one's link stands. It knows nothing of rosters and pictures: its owner says what is sent and hears what comes.
+ */
+
+import { newSessionId, Session } from "./session.js";
+import { Refused, Wire } from "./wire.js";
+
+/** @typedef {import("./wire.js").Welcome} Welcome */
+/** @typedef {"connecting" | "waiting" | "live" | "reconnecting" | "signal_lost" | "no_node" | "over"} LinkState */
+/** What the server tells, without what the lifeline does itself. @typedef {Omit<import("./wire.js").Heard, "up" | "down" | "dialling" | "refused" | "closed" | "admitted">} Told */
+/**
+ * Whose lifeline it is.
+ * `say`: how the link is, and for "over" why. `lobby`: one waits until a host lets one in. `welcomed`: who one is. `sending`: what a new session sends.
+ * `settle`: the newest session is about to have its link; say one's state and what one wants to see. `tookOver`: this session is the one from now on.
+ * @typedef {object} Owner
+ * @property {(state: LinkState, tries: number, reason: string) => void} say
+ * @property {(title: string) => void} lobby
+ * @property {(welcome: Welcome) => void} welcomed
+ * @property {(welcome: Welcome) => import("./session.js").Sending} sending
+ * @property {() => Promise<void>} settle
+ * @property {(session: Session) => void} tookOver
+ */
+
+const CONNECT_TIMEOUT_MS = 8000;
+const DEAD_AFTER_MS = 3000;
+const PROBE_TIMEOUT_MS = 2000;
+/** Spread over half a step, so at most 2 s: however long a blackout was, its end is seen soon. */
+const BACK_OFF_MS = [250, 500, 1000, 1600];
+/** Who waits in the lobby says so this often (docs/room-protocol.md, "The rules of a room"). */
+const WAIT_AGAIN_MS = 20_000;
+/** These end a stay: a new session would be wrong or useless. */
+const FINAL = new Set(["replaced", "removed", "ended", "refused"]);
+const FINAL_CODES = new Set(["forbidden", "not_found", "room_closed", "room_locked", "unauthenticated"]);
+
+export class Lifeline {
+  /** @param {string} room @param {Owner} owner @param {Told} told */
+  constructor(room, owner, told) {
+    this.room = room;
+    this.owner = owner;
+    this.told = told;
+    /** Offers made since the page was opened. */
+    this.negotiations = 0;
+    /** @type {Wire | null} */
+    this.wire = null;
+    /** @type {Session | null} */
+    this.session = null;
+    /** @type {Session | null} a session that is being made beside the old one, which lives on until this one's link stands */
+    this.coming = null;
+    this.tries = 0;
+    this.over = false;
+    /** Grows with each attempt, so that what an older one still awaits is dropped. */
+    this.attempt = 0;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.deadTimer = undefined;
+  }
+
+  /** The session that counts: the one that is being made, else the one there is. */
+  get newest() {
+    return this.coming ?? this.session;
+  }
+
+  /** Whether web can be asked. */
+  get stands() {
+    return this.wire?.stands ?? false;
+  }
+
+  /** Dial, and go on for ever. */
+  start() {
+    this.#say("connecting");
+    this.wire = new Wire({
+      ...this.told,
+      up: () => void this.#signalled(),
+      down: (forGood) => {
+        if (this.over) return;
+        this.#say(this.session?.lives ? "signal_lost" : "reconnecting");
+        if (forGood) this.#later(() => this.wire?.redial());
+      },
+      dialling: () => {
+        if (this.over) return;
+        this.tries += 1;
+        this.#say(this.session?.lives ? "signal_lost" : "reconnecting");
+      },
+      refused: (code, forGood) => {
+        if (code !== undefined && FINAL_CODES.has(code)) this.end(code);
+        else if (forGood) this.#later(() => this.wire?.redial());
+      },
+      closed: (told) => {
+        if (FINAL.has(told.reason)) this.end(told.reason);
+        else this.renew();
+      },
+      admitted: () => this.renew(0),
+    });
+  }
+
+  /** Go out for good. */
+  leave() {
+    if (this.over) return;
+    this.wire?.leave();
+    this.end("left");
+  }
+
+  /** @param {string} event @param {object} payload @returns {Promise<any>} */
+  async ask(event, payload) {
+    if (this.wire === null) throw new Refused("not_joined", "");
+    return this.wire.ask(event, payload);
+  }
+
+  /** Do it with every session there is. @param {(session: Session) => Promise<void>} action */
+  async each(action) {
+    for (const session of [this.session, this.coming]) if (session !== null) await action(session);
+  }
+
+  /**
+   * Make a new session after a pause that grows with each try.
+   * @param {number} [pause] milliseconds
+   */
+  renew(pause) {
+    if (this.over) return;
+    clearTimeout(this.deadTimer);
+    this.attempt += 1;
+    this.#later(() => void this.#build(), pause);
+  }
+
+  /** @param {string} reason */
+  end(reason) {
+    if (this.over) return;
+    this.over = true;
+    for (const timer of [this.timer, this.deadTimer]) clearTimeout(timer);
+    this.attempt += 1;
+    this.coming?.close();
+    this.session?.close();
+    this.coming = null;
+    this.session = null;
+    this.wire?.close();
+    this.#say("over", reason);
+  }
+
+  /** The wire stands (again): take up the living session, or make one. */
+  async #signalled() {
+    if (this.over) return;
+    const session = this.session;
+    if (session === null || !session.lives) {
+      this.renew(0);
+      return;
+    }
+    try {
+      const welcome = await this.#join(session.id);
+      if (welcome === null) return;
+      this.tries = 0;
+      this.#say("live");
+      await this.owner.settle();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** @param {() => void} action @param {number} [pause] milliseconds */
+  #later(action, pause) {
+    clearTimeout(this.timer);
+    const step = BACK_OFF_MS[Math.min(this.tries, BACK_OFF_MS.length - 1)];
+    // Fourteen sites must not all come in the same millisecond after a restart.
+    this.timer = setTimeout(action, pause ?? step * (0.75 + Math.random() / 2));
+  }
+
+  async #build() {
+    if (this.over || !this.stands) return;
+    this.attempt += 1;
+    const attempt = this.attempt;
+    this.tries += 1;
+    if (this.tries > 1) this.#say("reconnecting");
+    this.coming?.close();
+    this.coming = null;
+    try {
+      const id = newSessionId();
+      const welcome = await this.#join(id);
+      if (welcome === null || attempt !== this.attempt) return;
+      const session = new Session(welcome, id);
+      this.coming = session;
+      this.#watch(session);
+      await session.send(this.owner.sending(welcome));
+      const sdp = await session.offer();
+      if (attempt !== this.attempt) return;
+      this.negotiations += 1;
+      const answer = await this.ask("offer", { sdp });
+      if (attempt !== this.attempt) return;
+      this.deadTimer = setTimeout(() => {
+        if (this.coming === session) this.renew();
+      }, CONNECT_TIMEOUT_MS);
+      await session.accept(answer);
+      if (attempt !== this.attempt) return;
+      // Before the link stands, so that pictures come with it.
+      await this.owner.settle();
+    } catch (error) {
+      if (attempt === this.attempt) this.#failed(error);
+    }
+  }
+
+  /** Be in the room with this session; null while one waits in the lobby. @param {string} session @returns {Promise<Welcome | null>} */
+  async #join(session) {
+    const answer = await this.ask("join", { room: this.room, session });
+    if (!answer.waiting) {
+      this.owner.welcomed(answer);
+      return answer;
+    }
+    this.tries = 0;
+    this.owner.lobby(answer.title);
+    this.#say("waiting");
+    this.#later(() => void this.#build(), WAIT_AGAIN_MS);
+    return null;
+  }
+
+  /** @param {Session} session */
+  #watch(session) {
+    session.peer.onconnectionstatechange = () => {
+      const state = session.peer.connectionState;
+      if (session === this.coming && state === "connected") this.#takeOver(session);
+      // While another is being made, nothing depends on how the old one ends.
+      if (session !== this.newest) return;
+      if (state === "connected") {
+        clearTimeout(this.deadTimer);
+        this.tries = 0;
+        this.#say(this.stands ? "live" : "signal_lost");
+      } else if (state === "failed" || state === "closed") {
+        this.renew();
+      } else if (state === "disconnected" && session === this.session) {
+        this.#say("reconnecting");
+        clearTimeout(this.deadTimer);
+        this.deadTimer = setTimeout(() => this.renew(0), DEAD_AFTER_MS);
+        void this.#probe();
+      }
+    };
+  }
+
+  /** The new session's link stands: it is the one from now on. @param {Session} session */
+  #takeOver(session) {
+    const old = this.session;
+    this.session = session;
+    this.coming = null;
+    this.owner.tookOver(session);
+    old?.close();
+  }
+
+  /** Nothing comes from the node: on another network the wire is dead too, and would not say so for half a minute. */
+  async #probe() {
+    const wire = this.wire;
+    if (wire === null || !wire.stands) return;
+    if (!(await wire.answers(PROBE_TIMEOUT_MS)) && !this.over) wire.refresh();
+  }
+
+  /** @param {unknown} error */
+  #failed(error) {
+    const code = error instanceof Refused ? error.code : "";
+    if (FINAL_CODES.has(code)) {
+      this.end(code);
+      return;
+    }
+    this.#say(code === "no_node" ? "no_node" : "reconnecting");
+    // No word came back: after a blackout the old wire may stay silent long after a new one would speak.
+    if (!(error instanceof Refused)) this.wire?.refresh();
+    this.renew();
+  }
+
+  /** @param {LinkState} state @param {string} [reason] */
+  #say(state, reason = "") {
+    this.owner.say(state, this.tries, reason);
+  }
+}

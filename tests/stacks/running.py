@@ -1,0 +1,69 @@
+"""Node programs of this folder as a test drives them: each tells what it receives, a JSON line a second, until its input is closed."""
+
+import json
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.vendor import npm_command
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def installed() -> Path:
+    """The folder with its packages, as locked; a skip where they are not to be had."""
+    lock = FOLDER / "package-lock.json"
+    stamp = FOLDER / "node_modules" / ".fenghuo-stamp"
+    if not stamp.is_file() or stamp.read_text() != lock.read_text():
+        done = subprocess.run(
+            [*npm_command(), "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
+            cwd=FOLDER,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        if done.returncode:
+            pytest.skip(f"npm did not bring the packages: {done.stderr[-300:]}")
+        stamp.write_text(lock.read_text())
+    return FOLDER
+
+
+class Stack:
+    """One running program; `told` is what it said last."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+        self.told: dict[str, Any] = {}
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        for line in self.process.stdout or ():
+            self.told = json.loads(line)
+
+
+@contextmanager
+def stack(program: str, *arguments: str) -> Iterator[Stack]:
+    """`node <program> <arguments>`, told to leave at the end."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    process = subprocess.Popen(
+        [node, program, *arguments], cwd=installed(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield Stack(process)
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
