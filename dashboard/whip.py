@@ -67,6 +67,9 @@ class WhipViews:
         if user is None:
             raise ProtocolError("bad_request", reason="no ice-ufrag")
         if not request.if_match:
+            # The draft of WHEP leaves it open, and players come without: their candidates are not needed either.
+            if self._manner == "watch":
+                return Response(status=204)
             raise PreconditionRequired
         if not request.if_match.star_tag:
             # Candidates (section 4.3.2). The node is ICE-lite: it learns addresses from checks and needs none of them.

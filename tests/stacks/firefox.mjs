@@ -18,7 +18,8 @@ const browser = await puppeteer.launch({
 const page = await browser.newPage();
 await page.goto(link);
 // The join link is exchanged, and the page loaded anew without it.
-await page.waitForFunction((address) => location.href === address && document.querySelector('[data-action="join"]:not([disabled])') !== null, { timeout: 30_000 }, room);
+const ready = (/** @type {string} */ address) => location.href === address && document.querySelector('[data-action="join"]:not([disabled])') !== null;
+while (!(await page.evaluate(ready, room).catch(() => false))) await new Promise((go) => setTimeout(go, 200));
 await page.click('[data-action="join"]');
 const telling = setInterval(async () => {
   const told = await page.evaluate(async () => ({ link: document.querySelector("#link")?.dataset.link, ...(await window.fenghuo.room.stats()) })).catch(() => null);
