@@ -21,6 +21,11 @@ const THREE_LAYERS_PX = 540;
 const TWO_LAYERS_PX = 270;
 /** Speech is clear at this rate, and a weak line carries it. */
 const VOICE_BPS = 24_000;
+/** What the node takes. With all that a browser knows, an offer for sixteen slots would be larger than the node lets in (64 KiB). */
+const CODECS = {
+  audio: (/** @type {RTCRtpCodec} */ { mimeType }) => /\/(opus|red)$/i.test(mimeType),
+  video: (/** @type {RTCRtpCodec} */ { mimeType, sdpFmtpLine = "" }) => /\/(VP8|rtx)$/i.test(mimeType) || (/\/H264$/i.test(mimeType) && /packetization-mode=1/.test(sdpFmtpLine) && /42e01f/i.test(sdpFmtpLine)),
+};
 const SCREEN_ENCODING = { maxBitrate: 2_500_000, maxFramerate: 10 };
 
 export class Session {
@@ -34,6 +39,7 @@ export class Session {
     this.screen = this.peer.addTransceiver("video", { direction: "sendonly", sendEncodings: [{ ...SCREEN_ENCODING }] }).sender;
     for (let index = 0; index < AUDIO_SLOTS; index += 1) this.peer.addTransceiver("audio", { direction: "recvonly" });
     for (let index = 0; index < welcome.video_slots; index += 1) this.peer.addTransceiver("video", { direction: "recvonly" });
+    for (const transceiver of this.peer.getTransceivers()) narrow(transceiver);
     /** @type {Map<string, string>} mid → slot */
     this.slotOfMid = new Map();
     /** @type {Map<string, Shown>} */
@@ -167,6 +173,13 @@ export class Session {
     this.peer.onconnectionstatechange = null;
     this.peer.close();
   }
+}
+
+/** Offer only what the node takes; a browser that cannot choose offers all. @param {RTCRtpTransceiver} transceiver */
+function narrow(transceiver) {
+  const kind = transceiver.receiver.track.kind === "audio" ? "audio" : "video";
+  const kept = (RTCRtpReceiver.getCapabilities?.(kind)?.codecs ?? []).filter(CODECS[kind]);
+  if (kept.some(({ mimeType }) => /\/(opus|VP8|H264)$/i.test(mimeType))) transceiver.setCodecPreferences?.(kept);
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -89,14 +89,16 @@ def browser(running: Playwright) -> Iterator[Browser]:
 class Consultation:
     """A room of the running system, and the pages in it."""
 
-    def __init__(self, served: Served, browser: Browser, line: Relay | None = None) -> None:
-        """With `line` all media goes over it."""
+    def __init__(
+        self, served: Served, browser: Browser, line: Relay | None = None, *, expected: Sequence[str] = VILLAGE_SITES
+    ) -> None:
+        """With `line` all media goes over it; `expected`: the sites that are called."""
         self.served = served
         self.line = line
         self.browser = browser
         self.hosts: set[str] = set()
         self.complaints: list[str] = []
-        status, room = served.call("POST", "/api/v1/rooms", {"title": "防汛会商", "expected": list(VILLAGE_SITES)})
+        status, room = served.call("POST", "/api/v1/rooms", {"title": "防汛会商", "expected": list(expected)})
         assert status == 201, room
         self.room = str(room["id"])
         self.url = f"{served.url}/rooms/{self.room}"

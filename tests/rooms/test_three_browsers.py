@@ -11,7 +11,17 @@ from auth.principal import SYSTEM
 from foundation.clock import SystemClock
 from foundation.database import Database
 from foundation.settings import Settings
-from tests.rooms.consultation import VILLAGE_SITES, Consultation, present, sees, stats, until, until_hears, until_sees
+from tests.rooms.consultation import (
+    VILLAGE_SITES,
+    Consultation,
+    present,
+    sees,
+    stats,
+    until,
+    until_hears,
+    until_sees,
+    villages,
+)
 from tests.serving import ADMIN, Served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400)]
@@ -159,3 +169,12 @@ def test_nobody_sees_a_room_without_a_login_or_a_link(served: Served, chromium: 
     page = consultation.context().new_page()
     page.goto(consultation.url)
     assert urlsplit(page.url).path == "/login"
+
+
+def test_a_page_with_sixteen_places_makes_an_offer_that_the_node_takes(
+    chromium: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """All that a browser knows of codecs would make it larger than 64 KiB."""
+    with villages(tmp_path_factory.mktemp("sixteen"), FENGHUO_VIDEO_SLOTS="16") as large:
+        page = Consultation(large, chromium).come(ADMIN[0])
+        assert sum(slot["slot"].startswith("v") for slot in stats(page)["slots"]) == 16
