@@ -71,8 +71,7 @@ export class RoomClient {
         },
         sending: (welcome) => (welcome.role === "listener" ? { audio: null, camera: null, screen: null } : this.sending),
         settle: async () => {
-          await this.#tellState();
-          await this.#sendWant();
+          await Promise.all([this.#tellState(), this.#sendWant()]);
         },
         tookOver: (session) => {
           this.shown = session.shown;

@@ -28,13 +28,24 @@ STRAY_SESSIONS_MAX = 16
 
 
 class Demultiplexer:
-    """Reads the port, hands packets to sessions, flushes the fan-out. `clock` gives monotonic seconds."""
+    """Reads the port, hands packets to sessions, flushes the fan-out.
 
-    def __init__(self, port: UdpPort, fanout: Fanout, counters: Counters, clock: Callable[[], float]) -> None:
+    `clock` gives monotonic seconds; `on_switch` hears that slots show something new.
+    """
+
+    def __init__(
+        self,
+        port: UdpPort,
+        fanout: Fanout,
+        counters: Counters,
+        clock: Callable[[], float],
+        on_switch: Callable[[], None],
+    ) -> None:
         self._port = port
         self._fanout = fanout
         self._counters = counters
         self._clock = clock
+        self._on_switch = on_switch
         self._doorkeeper = stun.Doorkeeper()
         self._strays = stun.Doorkeeper(rate=STRAYS_PER_S, burst=STRAYS_PER_S, addresses=1)
         self._by_ufrag: dict[str, Session] = {}
@@ -137,6 +148,9 @@ class Demultiplexer:
                     if upstream.asking:
                         upstream.asking = False
                         self._asking.add(session)
+                        if upstream.switched:
+                            upstream.switched = False
+                            self._on_switch()
             elif first < 4:
                 self._stun(bytes(view[at : at + size]), key, port.local(row), now)
             elif 19 < first < 64:

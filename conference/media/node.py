@@ -49,7 +49,7 @@ class MediaNode:
         self._addresses = announced_addresses(settings.media_hosts)
         self._port = UdpPort(bind or everywhere(), settings.media_port, self.counters)
         self._fanout = Fanout(self._port, self.counters)
-        self._demultiplexer = Demultiplexer(self._port, self._fanout, self.counters, clock)
+        self._demultiplexer = Demultiplexer(self._port, self._fanout, self.counters, clock, self._hurry)
         self._certificate = dtls.make_certificate()
         self._fingerprint = dtls.fingerprint(self._certificate)
         self.rooms: dict[str, Room] = {}
@@ -99,6 +99,12 @@ class MediaNode:
             self._kernel_drops = drops
         self._ticker = asyncio.get_running_loop().call_later(TICK_S if self.rooms else IDLE_TICK_S, self._tick)
 
+    def _hurry(self) -> None:
+        """The next tick is now."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+        self._ticker = asyncio.get_running_loop().call_later(0, self._tick)
+
     def _tell(self, event: str, payload: dict[str, Any]) -> None:
         try:
             self.news.put_nowait((event, payload))
@@ -146,7 +152,7 @@ class MediaNode:
         if room is None:
             if len(self.rooms) >= ROOMS_MAX:
                 raise ProtocolError("room_full", reason="too many rooms")
-            room = self.rooms[room_name] = Room(room_name, self._tell)
+            room = self.rooms[room_name] = Room(room_name, self._tell, self._hurry)
         if name in room.sessions:
             raise ProtocolError("bad_request", reason="this session has offered already")
         if len(room.sessions) >= SESSIONS_MAX:

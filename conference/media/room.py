@@ -31,8 +31,10 @@ Notify = Callable[[str, dict[str, Any]], None]
 class Room:
     """One consultation. `tick` does all that goes by time; the clock is the caller's (monotonic seconds)."""
 
-    def __init__(self, name: str, notify: Notify) -> None:
+    def __init__(self, name: str, notify: Notify, hurry: Callable[[], None]) -> None:
+        """`hurry` has `tick` called at once: somebody waits for a picture."""
         self.name = name
+        self._hurry = hurry
         self.sessions: dict[str, Session] = {}
         self._by_participant: dict[str, Session] = {}
         self._notify = notify
@@ -56,6 +58,7 @@ class Room:
         self._by_participant[session.participant] = session
         self.tell(session, "connected", "")
         self._speakers_at = self._pictures_at = 0.0
+        self._hurry()
 
     def remove(self, session: Session, reason: str) -> None:
         """Close a session and tell web; nothing happens when it is not here any more."""
@@ -98,6 +101,7 @@ class Room:
         """Which picture each video slot should show: slot to (participant, kind, height in device pixels)."""
         session.downstream.wants = wants
         self._pictures_at = 0.0
+        self._hurry()
 
     # What goes by time
 

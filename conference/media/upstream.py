@@ -41,7 +41,9 @@ class Upstream:
     ) -> None:
         self.link = Uplink()
         self.asking = False
-        """Set when a packet is found missing; whoever calls `ask_again` takes it back."""
+        """Set when a packet is found missing, or with `switched`; whoever calls `ask_again` takes it back."""
+        self.switched = False
+        """Set when a slot shows something else than before: its page waits for that word."""
         self._sources = sources
         self._streams = sources.streams
         self._rtx = sources.rtx
@@ -183,6 +185,7 @@ class Upstream:
                 self._fanout.flush(now)
                 for slot in list(stream.waiting):
                     slot.attach(stream, packet)
+                self.asking = self.switched = True
             if packet.key:
                 stream.key_wanted = False
             stream.take_after_gap(packet)

@@ -58,8 +58,8 @@ class Bench:
         self.port = UdpPort("127.0.0.1", 0, self.counters)
         self.fanout = Fanout(self.port, self.counters)
         self.now = 100.0
-        self.demultiplexer = Demultiplexer(self.port, self.fanout, self.counters, lambda: self.now)
-        self.room = Room("r", lambda _event, _payload: None)
+        self.demultiplexer = Demultiplexer(self.port, self.fanout, self.counters, lambda: self.now, lambda: None)
+        self.room = Room("r", lambda _event, _payload: None, lambda: None)
         self.certificate = make_certificate()
         self.offer_text = (DATA / "sdp" / "chromium-156-offer-simulcast.sdp").read_text()
         self.publisher = self._session("publisher", PUBLISHER)
