@@ -53,10 +53,11 @@ class Room:
 
     def _connected(self, session: Session) -> None:
         # The newest connection of a participant wins; the older is closed only now, so that nothing was lost if the new one had failed.
-        for other in [s for s in self.sessions.values() if s.participant == session.participant and s is not session]:
-            other.end("replaced")
+        # Web hears of the new one first: otherwise the participant would be gone for a moment, and lose the floor.
         self._by_participant[session.participant] = session
         self.tell(session, "connected", "")
+        for other in [s for s in self.sessions.values() if s.participant == session.participant and s is not session]:
+            other.end("replaced")
         self._speakers_at = self._pictures_at = 0.0
         self._hurry()
 

@@ -242,7 +242,9 @@ def test_the_newest_session_of_a_participant_wins() -> None:
             await newer.join()
             await until(lambda: list(node.rooms["r"].sessions) == ["s-newer"])
             told = [node.news.get_nowait() for _ in range(node.news.qsize())]
-            assert any(p.get("state") == "closed" and p["reason"] == "replaced" for _, p in told)
+            states = [(p["session"], p["state"], p["reason"]) for event, p in told if event == "session"]
+            # In this order: nobody is gone, not even for a moment.
+            assert states.index(("s-newer", "connected", "")) < states.index(("s-same", "closed", "replaced"))
             await older.close()
             await newer.close()
 
