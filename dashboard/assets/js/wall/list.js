@@ -19,6 +19,8 @@ export class RowList {
   #capacity = 1;
   #rowHeight = 0;
   #order = "";
+  /** @type {[[string, T][], number, number] | null} what was shown last */
+  #shown = null;
   page = 1;
   pages = 1;
 
@@ -34,7 +36,12 @@ export class RowList {
     this.columns = options.columns ?? 1;
     box.classList.add("rows");
     put(box, "style", this.columns > 1 ? `--columns:${this.columns}` : null);
-    new ResizeObserver(() => this.#measure()).observe(box);
+    new ResizeObserver(() => {
+      const before = this.#capacity;
+      this.#measure();
+      // At once, not at the next beat: the banner of a lost server takes room, and half a row must not be seen.
+      if (this.#capacity !== before && this.#shown !== null) this.show(...this.#shown);
+    }).observe(box);
   }
 
   /**
@@ -45,6 +52,7 @@ export class RowList {
    * @param {number} [pinned] so many of the first rows are abnormal and stay in sight on every page
    */
   show(items, clock, pinned = 0) {
+    this.#shown = [items, clock, pinned];
     const wanted = items.map(([id]) => id);
     const order = wanted.join("\n");
     if (order !== this.#order) this.#arrange(wanted, order);
