@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import sqlite3
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from urllib.request import urlopen
 import orjson
 from sqlalchemy.exc import SQLAlchemyError
 
+from dashboard.trust import TRUST_PATH
 from fenghuo.certificates import shown_by
 from fenghuo.clock_discipline import is_disciplined
 from fenghuo.https import LEAF_FILE
@@ -24,6 +26,7 @@ from foundation import journal
 from foundation.clock import Clock, from_epoch_ms
 from foundation.database import MIN_FREE_BYTES, Database
 from foundation.errors import UserError
+from foundation.local_authority import CERTIFICATE_FILE
 from foundation.settings import EVERYWHERE, LOOPBACK, Settings
 from foundation.trust import dialling
 from operations.mapping import MAPPING_FILE, load_mapping
@@ -177,25 +180,36 @@ def _database(patient: Patient) -> Finding:
 
 
 def _port(patient: Patient) -> Finding:
-    settings = patient.settings
-    taken = _taken(socket.SOCK_STREAM, settings.host, settings.port)
-    if not taken:
-        return Finding("web port", "ok", f"{settings.port} is free")
-    if patient.running.state:
-        return Finding("web port", "ok", f"{settings.port}: Fenghuo answers, {patient.running.state}")
-    advice = "another program has it: stop it or set FENGHUO_PORT"
-    return Finding("web port", "bad", f"{settings.port}: {taken}", advice)
+    answer = f"Fenghuo answers, {patient.running.state}" if patient.running.state else ""
+    return _listener(patient.settings, "web port", patient.settings.port, "FENGHUO_PORT", answer)
 
 
 def _trust_port(patient: Patient) -> Finding:
     settings = patient.settings
-    taken = _taken(socket.SOCK_STREAM, settings.host, settings.trust_port)
+    answer = "gives this installation's authority" if _gives_authority(settings) else ""
+    return _listener(settings, "trust port", settings.trust_port, "FENGHUO_TRUST_PORT", answer)
+
+
+def _gives_authority(settings: Settings) -> bool:
+    """Whether what devices would fetch at the trust port is our own authority's certificate: web goes on when the port is another's."""
+    host = LOOPBACK if settings.host in EVERYWHERE else settings.host
+    try:
+        # The file is PEM for programs of ours, devices get it as DER.
+        ours = ssl.PEM_cert_to_DER_cert((settings.home / "secrets" / CERTIFICATE_FILE).read_text())
+        with urlopen(f"http://{host}:{settings.trust_port}{TRUST_PATH}/authority.crt", timeout=CONNECT_S) as answer:
+            return bool(answer.read(len(ours) + 1) == ours)
+    except (OSError, HTTPException, ValueError):
+        return False
+
+
+def _listener(settings: Settings, name: str, port: int, setting: str, answer: str) -> Finding:
+    """A TCP port of web; `answer`: what Fenghuo itself says there, if it does."""
+    taken = _taken(socket.SOCK_STREAM, settings.host, port)
     if not taken:
-        return Finding("trust port", "ok", f"{settings.trust_port} is free")
-    if patient.running.state:
-        return Finding("trust port", "ok", f"{settings.trust_port} is in use while Fenghuo answers")
-    advice = "another program has it: stop it or set FENGHUO_TRUST_PORT"
-    return Finding("trust port", "bad", f"{settings.trust_port}: {taken}", advice)
+        return Finding(name, "ok", f"{port} is free")
+    if answer:
+        return Finding(name, "ok", f"{port}: {answer}")
+    return Finding(name, "bad", f"{port}: {taken}", f"another program has it: stop it or set {setting}")
 
 
 def _udp(patient: Patient) -> Finding:

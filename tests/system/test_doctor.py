@@ -25,6 +25,7 @@ from foundation.database import Database
 from foundation.settings import Settings
 from operations.sensing import Sensing
 from operations.stations import NewSensor, add_station
+from tests.reach.installation import secured_township
 from tests.servers import free_port
 from tests.serving import Served
 
@@ -84,6 +85,21 @@ def test_the_port_on_which_devices_learn_to_trust_is_looked_at_where_it_is_used(
     with stranger(socket.SOCK_STREAM, settings.trust_port):
         held = finding(settings, "trust port")
     assert (held.state, "FENGHUO_TRUST_PORT" in held.advice) == ("bad", True)
+
+
+def test_the_trust_port_is_fine_while_it_gives_the_authority_of_this_installation(tmp_path: Path) -> None:
+    with secured_township(tmp_path) as system:
+        settings = Settings.model_validate(
+            {
+                "home": system.home,
+                "host": "127.0.0.1",
+                "port": system.port,
+                "tls": "local",
+                "trust_port": system.trust_port,
+            }
+        )
+        found = finding(settings, "trust port")
+    assert (found.state, found.found) == ("ok", f"{system.trust_port}: gives this installation's authority")
 
 
 def test_a_program_on_the_web_port_that_speaks_no_http_is_found(tmp_path: Path) -> None:
