@@ -2,20 +2,17 @@
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from tests.servers import program
 
 ROOT = Path(__file__).parents[2]
 CLIENT = ROOT / "conference" / "client"
 
 
 def test_the_modules_keep_their_rules() -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed")
+    node = program("node")
     files = sorted(str(path) for path in Path(__file__).parent.glob("*.test.mjs"))
     done = subprocess.run([node, "--test", *files], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,7 +1,6 @@
 """Node programs of this folder as a test drives them: each tells what it receives, a JSON line a second, until its input is closed."""
 
 import json
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from dashboard.vendor import npm_command
+from tests.servers import program
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -49,13 +49,11 @@ class Stack:
 
 
 @contextmanager
-def stack(program: str, *arguments: str) -> Iterator[Stack]:
-    """`node <program> <arguments>`, told to leave at the end."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed")
+def stack(script: str, *arguments: str) -> Iterator[Stack]:
+    """`node <script> <arguments>`, told to leave at the end."""
+    node = program("node")
     process = subprocess.Popen(
-        [node, program, *arguments], cwd=installed(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [node, script, *arguments], cwd=installed(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     try:
         yield Stack(process)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,14 +11,13 @@ from flask import Flask
 from dashboard.messages import catalogue, pages, text
 from dashboard.wall import create_wall
 from foundation.settings import Settings
+from tests.servers import program
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_modules_keep_their_rules() -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed")
+    node = program("node")
     files = sorted(str(path) for path in Path(__file__).parent.glob("*.test.mjs"))
     done = subprocess.run([node, "--test", *files], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
