@@ -21,7 +21,7 @@ from flask import Flask
 from flask_socketio import SocketIO
 from gunicorn.app.base import BaseApplication
 
-from benchmarks.figure import tell
+from benchmarks.figure import p95, tell, tell_at_most
 from fenghuo.demo.township import build_sites, build_stations
 from foundation.clock import SystemClock
 from foundation.database import Database
@@ -187,10 +187,6 @@ def publish(port: int, topics: list[str], stopping: threading.Event) -> None:
     client.disconnect()
 
 
-def p95(values: list[float]) -> float:
-    return sorted(values)[int(len(values) * 0.95)] * 1000 if values else float("inf")
-
-
 def worker_of(process: psutil.Process) -> psutil.Process:
     """gunicorn's worker process."""
     while not process.children():
@@ -239,12 +235,12 @@ def compare(served: Served, folder: Path) -> None:
         for _ in range(ROUNDS):
             heard, each = measured(web, served.url, auth, True)
             ours.append(each)
-            delays.append(p95(heard.delays))
+            delays.append(1000 * p95(heard.delays))
             theirs.append(measured(bare, f"http://127.0.0.1:{port}", {}, False)[1])
             with deaf_pages(served.port, auth):
                 heard, each = measured(web, served.url, auth, True)
             deaf_ours.append(each)
-            deaf_delays.append(p95(heard.delays))
+            deaf_delays.append(1000 * p95(heard.delays))
         with deaf_pages(served.port, auth):
             before = web.memory_info().rss
             time.sleep(MEMORY_S)
@@ -252,15 +248,7 @@ def compare(served: Served, folder: Path) -> None:
     finally:
         peer.terminate()
         peer.wait(10)
-    tell(
-        "feed to 200 pages at 1 Hz, server to page p95",
-        "ms",
-        delays,
-        [],
-        peer_name="",
-        goal="<= 150",
-        met=lambda mine, _peer: mine <= 150,
-    )
+    tell_at_most("feed to 200 pages at 1 Hz, server to page p95", "ms", delays, 150)
     name = "bare Flask-SocketIO emit, same content, same gunicorn"
     tell(
         "feed, CPU for each delivered message",
@@ -291,15 +279,7 @@ def compare(served: Served, folder: Path) -> None:
         goal="<= 1.15 of the peer",
         met=lambda mine, peer: mine <= 1.15 * peer,
     )
-    tell(
-        "web memory growth with 5 pages that stopped reading",
-        "MB/min",
-        [grown],
-        [],
-        peer_name="",
-        goal="<= 1",
-        met=lambda mine, _peer: mine <= 1,
-    )
+    tell_at_most("web memory growth with 5 pages that stopped reading", "MB/min", [grown], 1)
 
 
 if __name__ == "__main__":

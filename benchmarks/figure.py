@@ -1,5 +1,6 @@
 """One figure: what was measured, beside whom, and whether the bar was reached."""
 
+import math
 import statistics
 from collections.abc import Callable, Sequence
 
@@ -36,3 +37,13 @@ def tell(
     }
     print(orjson.dumps(line).decode(), flush=True)
     return reached
+
+
+def tell_at_most(figure: str, unit: str, ours: Sequence[float], most: float) -> bool:
+    """Print a figure without a peer, whose bar is that the median is at most `most`, in its own unit."""
+    return tell(figure, unit, ours, [], peer_name="", goal=f"<= {most:g}", met=lambda mine, _: mine <= most)
+
+
+def p95(values: Sequence[float]) -> float:
+    """The value that 95 % of `values` do not exceed (nearest rank), in their unit; infinite when there are none."""
+    return sorted(values)[math.ceil(len(values) * 0.95) - 1] if values else math.inf

@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable
 
-from benchmarks.figure import tell
+from benchmarks.figure import tell, tell_at_most
 from benchmarks.forwarding import MEASURE_S, Scenario, cpu_ns, measure, network, publish
 from benchmarks.rtc_peer import FRAME_RATE, RtcPeer, steady_bursts
 from benchmarks.rtc_server import LineServer
@@ -132,44 +132,12 @@ async def main() -> None:
             met=lambda mine, _: mine >= 99.9,
         )
         delays = [await added_delay_ms(server, client) for _ in range(ROUNDS)]
-        tell(
-            f"rooms, added latency p99 at {DELAY_RATE // 1000} k packets/s",
-            "ms",
-            delays,
-            [],
-            peer_name="",
-            goal="<= 2",
-            met=lambda mine, _: mine <= 2,
-        )
+        tell_at_most(f"rooms, added latency p99 at {DELAY_RATE // 1000} k packets/s", "ms", delays, 2)
         busy, joins = await repeated(lambda: township(server, client, talking=True))
-        tell(
-            f"rooms, {SITES} sites with 3 voices and {PICTURES} pictures each",
-            "% of a core",
-            busy,
-            [],
-            peer_name="",
-            goal="<= 20",
-            met=lambda mine, _: mine <= 20,
-        )
+        tell_at_most(f"rooms, {SITES} sites with 3 voices and {PICTURES} pictures each", "% of a core", busy, 20)
         idle, more = await repeated(lambda: township(server, client, talking=False))
-        tell(
-            f"rooms, an idle room of {SITES}",
-            "% of a core",
-            idle,
-            [],
-            peer_name="",
-            goal="<= 3",
-            met=lambda mine, _: mine <= 3,
-        )
-        tell(
-            "rooms, CPU of one join",
-            "ms",
-            [statistics.median(joins), statistics.median(more)],
-            [],
-            peer_name="",
-            goal="<= 5",
-            met=lambda mine, _: mine <= 5,
-        )
+        tell_at_most(f"rooms, an idle room of {SITES}", "% of a core", idle, 3)
+        tell_at_most("rooms, CPU of one join", "ms", [statistics.median(joins), statistics.median(more)], 5)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ import paho.mqtt.client as paho
 import psutil
 from playwright.sync_api import CDPSession, Page
 
-from benchmarks.feed import cpu, p95, worker_of
-from benchmarks.figure import tell
+from benchmarks.feed import cpu, worker_of
+from benchmarks.figure import p95, tell, tell_at_most
 from foundation.database import Database
 from operations.mapping import own_topic
 from operations.stations import all_sensors
@@ -126,8 +126,8 @@ def watch_wall(page: Page, served: Served, wall: str, web: psutil.Process) -> di
     time.sleep(SECONDS)
     seen = page.evaluate("({whole: window.__seen.whole, over: window.__seen.over, bytes: window.__seen.bytes})")
     return {
-        "whole": p95([each / 1000 for each in seen["whole"]]),
-        "over": p95([each / 1000 for each in seen["over"]]),
+        "whole": p95(seen["whole"]),
+        "over": p95(seen["over"]),
         "bytes": seen["bytes"] / SECONDS,
         "server": (cpu(web) - server) / SECONDS * 1000,
         "browser": browser_cpu(own)[1] / SECONDS * 100,
@@ -242,24 +242,8 @@ def measure(served: Served, count: int) -> None:
     def ours(name: str) -> list[float]:
         return [look[name] for look in looks]
 
-    tell(
-        "published to changed on the wall, p95",
-        "ms",
-        ours("whole"),
-        [],
-        peer_name="",
-        goal="<= 1300",
-        met=lambda mine, _: mine <= 1300,
-    )
-    tell(
-        "tick sent to changed on the wall, p95",
-        "ms",
-        ours("over"),
-        [],
-        peer_name="",
-        goal="<= 50",
-        met=lambda mine, _: mine <= 50,
-    )
+    tell_at_most("published to changed on the wall, p95", "ms", ours("whole"), 1300)
+    tell_at_most("tick sent to changed on the wall, p95", "ms", ours("over"), 50)
     name = "the same sensors as dcc.Graph polled by dcc.Interval, whole figures"
     tell(
         "web's CPU for one wall",
@@ -279,18 +263,8 @@ def measure(served: Served, count: int) -> None:
         goal="<= 0.01 of the peer",
         met=lambda mine, other: mine <= 0.01 * other,
     )
-    tell(
-        "browser CPU of the wall at 1 Hz",
-        "% of a core",
-        ours("browser"),
-        [],
-        peer_name="",
-        goal="<= 15",
-        met=lambda mine, _: mine <= 15,
-    )
-    tell(
-        f"heap growth over {TICKS} updates", "MB", [grown], [], peer_name="", goal="<= 1", met=lambda mine, _: mine <= 1
-    )
+    tell_at_most("browser CPU of the wall at 1 Hz", "% of a core", ours("browser"), 15)
+    tell_at_most(f"heap growth over {TICKS} updates", "MB", [grown], 1)
 
 
 if __name__ == "__main__":
