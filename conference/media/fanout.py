@@ -246,7 +246,8 @@ class Fanout:
         message = self._message
         payloads = [memoryview(packet.data)[packet.offset : packet.end] for packet in packets]
         count = len(packets)
-        parts = runs([len(payload) for payload in payloads]) if port.segmentation and count > 1 else []
+        single = [(index, 1) for index in range(count)]
+        parts = runs([len(payload) for payload in payloads]) if port.segmentation and count > 1 else single
         for slot in fan.sinks:
             target = slot.target
             handle = target.handle
@@ -290,19 +291,17 @@ class Fanout:
                     self._counters.drop("srtp_protect")
                     continue
                 row += 1
-            if parts and not control and row - first == count:
-                for start, length in parts:
-                    iov = iov_base + 16 * (first + start)
-                    segments = port.control_base + sizes[first + start] * port.control_bytes if length > 1 else 0
-                    taken = port.control_bytes if length > 1 else 0
-                    pack_message(message_view, message * 64, name, name_bytes, iov, length, segments, taken)
-                    message += 1
-            else:
-                for each in range(first, row):
-                    iov = iov_base + 16 * each
-                    taken = source_bytes if control else 0
-                    pack_message(message_view, message * 64, name, name_bytes, iov, 1, control, taken)
-                    message += 1
+            whole = not control and row - first == count
+            # A peer that needs its source named, or a burst with a row that failed, goes row by row.
+            for start, length in parts if whole else [(each, 1) for each in range(row - first)]:
+                iov = iov_base + 16 * (first + start)
+                if length > 1:
+                    told = port.control_base + sizes[first + start] * port.control_bytes
+                    told_bytes = port.control_bytes
+                else:
+                    told, told_bytes = control, source_bytes if control else 0
+                pack_message(message_view, message * 64, name, name_bytes, iov, length, told, told_bytes)
+                message += 1
         self._row = row
         self._message = message
         self._octets += len(fan.sinks) * sum(map(len, payloads))

@@ -200,12 +200,15 @@ class Stream:
         return numbers
 
     def measure(self, now: float) -> None:
-        """Compute the bitrate since the last call (bit/s), and let go of packets older than CACHE_S; called about once a second."""
+        """Compute the bitrate since the last call (bit/s); called about once a second."""
         if self._rate_at:
             passed = max(now - self._rate_at, 0.001)
             self.bitrate = int(max(0, self.octets - self._rate_octets) * 8 / passed)
         self._rate_at = now
         self._rate_octets = self.octets
+
+    def forget_old(self, now: float) -> None:
+        """Let go of packets older than CACHE_S (`now`: monotonic seconds); called about once a second."""
         cache = self.cache
         oldest = max(self.oldest, self.highest - CACHE_PACKETS + 1)
         while oldest < self.highest:

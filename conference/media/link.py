@@ -65,8 +65,8 @@ class Link:
         self._web_url = web_url
         self._trust = trust
         self.ending = False
-        self._auth = {"token": token, "kind": "media", "node": node_id, "version": _version()}
-        self._auth["run"] = secrets.token_hex(8)
+        run = secrets.token_hex(8)
+        self._auth = {"token": token, "kind": "media", "node": node_id, "version": _version(), "run": run}
 
     async def run(self) -> None:
         """Stay connected until cancelled; a lost web is dialled again after 0.25 s, doubling up to 5 s."""

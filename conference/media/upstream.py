@@ -289,6 +289,7 @@ class Upstream:
         blocks = []
         for stream in self._streams.values():
             stream.measure(now)
+            stream.forget_old(now)
             if stream.started:
                 fraction, lost, highest, jitter = stream.report()
                 last = stream.report_ntp >> 16 & 0xFFFFFFFF

@@ -84,7 +84,7 @@ def test_packets_are_kept_for_two_seconds_and_a_copy_of_an_older_one_is_not_take
     one = stream()
     for seq in range(40):
         arrive(one, packet(seq, 0, vp8(1, key=seq == 0), arrival=seq / 10))
-    one.measure(4.0)
+    one.forget_old(4.0)
     assert one.cached(19) is None and one.cached(20) is not None
     assert one.place(packet(3, 0, vp8(1), arrival=4.0)) == "old"
 

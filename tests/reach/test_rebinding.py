@@ -4,7 +4,8 @@ import asyncio
 import secrets
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from conference.media import stun
 from conference.media.node import MediaNode
 from tests.media.test_node import Guest, until
 from tests.media.test_node import running as running_node
-from tests.relay import relay_to
+from tests.relay import Relay, relay_to
 from tests.rooms.consultation import VILLAGE_SITES, Consultation, browser, pictures, stats, until_sees, villages
 from tests.serving import ADMIN, Served
 
@@ -42,29 +43,36 @@ class Behind:
         return await self._node.want(request)
 
 
+@asynccontextmanager
+async def behind_a_router() -> AsyncIterator[tuple[MediaNode, Relay, Guest, Guest]]:
+    """A node, the line of the first of two guests to it, and both of them in a room."""
+    async with running_node() as (node, _):
+        with relay_to(node.port) as line:
+            guests = Guest(Behind(node, line.port), "first"), Guest(node, "second")  # type: ignore[arg-type]
+            for guest in guests:
+                await guest.join()
+            yield node, line, *guests
+            for guest in guests:
+                await guest.close()
+
+
 def test_a_client_that_checks_its_path_seldom_is_found_by_what_it_sends() -> None:
     """aiortc looks after its path every five seconds; nobody can be without sound for so long."""
 
     async def scenario() -> None:
-        async with running_node() as (node, _):
-            with relay_to(node.port) as line:
-                first, second = Guest(Behind(node, line.port), "first"), Guest(node, "second")
-                await first.join()
-                await second.join()
-                await first.want("second")
-                await second.want("first")
-                for guest in (first, second):
-                    await until(lambda guest=guest: guest.frames["video"] > 5 and guest.frames["audio"] > 20)
-                session = node.rooms["r"].sessions["s-first"]
-                before = session.key
-                line.rebind()
-                await until(lambda: session.key != before, 1.0)
-                for guest in (first, second):
-                    heard = guest.frames["audio"]
-                    await until(lambda guest=guest, heard=heard: guest.frames["audio"] > heard + 10, WITHIN_S)
-                assert node.counters.dropped.get("srtp_unprotect", 0) == 0
-                await first.close()
-                await second.close()
+        async with behind_a_router() as (node, line, first, second):
+            await first.want("second")
+            await second.want("first")
+            for guest in (first, second):
+                await until(lambda guest=guest: guest.frames["video"] > 5 and guest.frames["audio"] > 20)
+            session = node.rooms["r"].sessions["s-first"]
+            before = session.key
+            line.rebind()
+            await until(lambda: session.key != before, 1.0)
+            for guest in (first, second):
+                heard = guest.frames["audio"]
+                await until(lambda guest=guest, heard=heard: guest.frames["audio"] > heard + 10, WITHIN_S)
+            assert node.counters.dropped.get("srtp_unprotect", 0) == 0
 
     asyncio.run(scenario())
 
@@ -73,37 +81,31 @@ def test_what_was_heard_before_moves_nobody_when_it_comes_from_elsewhere() -> No
     """Somebody beside the line writes along, and sends it again from an address of their own while the client is silent."""
 
     async def scenario() -> None:
-        async with running_node() as (node, _):
-            with relay_to(node.port) as line:
-                first, second = Guest(Behind(node, line.port), "first"), Guest(node, "second")
-                await first.join()
-                await second.join()
-                await second.want("first")
-                session = node.rooms["r"].sessions["s-first"]
-                line.listen = []
-                await until(lambda: len(line.listen or []) > KEPT)
-                await asyncio.sleep(LOOK_S)
-                heard, line.listen = line.listen, None
-                user = f"{session.ufrag}:{secrets.token_hex(4)}"
-                check = stun.binding_request(secrets.token_bytes(12), user, session.password_bytes, use_candidate=True)
-                line.tell_node(check)
-                heard.append(check)
-                await asyncio.sleep(LOOK_S)
-                line.go_dark()
-                await asyncio.sleep(SILENT_S)
-                before, unknown = session.key, node.counters.dropped.get("unknown_address", 0)
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as elsewhere:
-                    for data in heard:
-                        elsewhere.sendto(data, ("127.0.0.1", node.port))
-                media = [data for data in heard if 127 < data[0] < 192]
-                await until(lambda: node.counters.dropped.get("unknown_address", 0) >= unknown + len(media))
-                await until(lambda: node.counters.dropped.get("stun_replayed", 0) > 0)
-                assert session.key == before
-                line.come_back()
-                seen = second.frames["audio"]
-                await until(lambda: second.frames["audio"] > seen + 10, WITHIN_S)
-                await first.close()
-                await second.close()
+        async with behind_a_router() as (node, line, _first, second):
+            await second.want("first")
+            session = node.rooms["r"].sessions["s-first"]
+            line.listen = []
+            await until(lambda: len(line.listen or []) > KEPT)
+            await asyncio.sleep(LOOK_S)
+            heard, line.listen = line.listen, None
+            user = f"{session.ufrag}:{secrets.token_hex(4)}"
+            check = stun.binding_request(secrets.token_bytes(12), user, session.password_bytes, use_candidate=True)
+            line.tell_node(check)
+            heard.append(check)
+            await asyncio.sleep(LOOK_S)
+            line.go_dark()
+            await asyncio.sleep(SILENT_S)
+            before, unknown = session.key, node.counters.dropped.get("unknown_address", 0)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as elsewhere:
+                for data in heard:
+                    elsewhere.sendto(data, ("127.0.0.1", node.port))
+            media = [data for data in heard if 127 < data[0] < 192]
+            await until(lambda: node.counters.dropped.get("unknown_address", 0) >= unknown + len(media))
+            await until(lambda: node.counters.dropped.get("stun_replayed", 0) > 0)
+            assert session.key == before
+            line.come_back()
+            seen = second.frames["audio"]
+            await until(lambda: second.frames["audio"] > seen + 10, WITHIN_S)
 
     asyncio.run(scenario())
 

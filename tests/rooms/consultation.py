@@ -41,26 +41,31 @@ def until(what: Callable[[], Any], timeout_s: float = SIGHT_S) -> Any:
     return result
 
 
-@contextmanager
-def villages(folder: Path, **environment: str) -> Iterator[Served]:
-    """A running township with a person in each of two villages, in a data folder below `folder`."""
-    system = Served(folder / "home", ("serve",), **environment)
-    build_township(system.home)
-    system.create_admin()
-    database = Database(Settings(home=system.home).database)
+def people_at(home: Path, sites: dict[str, tuple[str, Role]]) -> None:
+    """A person at each site, whose login is the site's id, with the name shown and the role."""
+    database = Database(Settings(home=home).database)
     with database.writing() as session:
-        for site in VILLAGE_SITES:
+        for site, (shown, role) in sites.items():
             create_person(
                 session,
                 SystemClock(),
                 SYSTEM,
                 name=site,
                 password=ADMIN[1],
-                role=Role.VILLAGE,
-                display_name=f"{site} 值守",
+                role=role,
+                display_name=shown,
                 site_id=site,
             )
     database.close()
+
+
+@contextmanager
+def villages(folder: Path, **environment: str) -> Iterator[Served]:
+    """A running township with a person in each of two villages, in a data folder below `folder`."""
+    system = Served(folder / "home", ("serve",), **environment)
+    build_township(system.home)
+    system.create_admin()
+    people_at(system.home, {site: (f"{site} 值守", Role.VILLAGE) for site in VILLAGE_SITES})
     system.start()
     try:
         yield system

@@ -8,20 +8,20 @@ import sys
 import tempfile
 from pathlib import Path
 
-from auth.people import create_person
 from auth.permissions import Role
-from auth.principal import SYSTEM
 from fenghuo.demo.township import TOWNSHIP, VILLAGES
-from foundation.clock import SystemClock
-from foundation.database import Database
-from foundation.settings import Settings
 from tests.browser import playwright
-from tests.rooms.consultation import Consultation, browser, until_sees
+from tests.rooms.consultation import Consultation, browser, people_at, until_sees
 from tests.serving import ADMIN, Served, build_township
 
 MOBILE = "mobile-1"
 VIDEO_SLOTS = 16
 SETTLE_MS = 8000
+SITES = (
+    {TOWNSHIP: ("乡应急指挥室", Role.DUTY)}
+    | {site: (zh, Role.VILLAGE) for site, (zh, _) in VILLAGES.items()}
+    | {MOBILE: ("移动应急单元", Role.VILLAGE)}
+)
 SCENES = """
 window.sceneOf = (index) => {
   const random = (seed) => () => ((seed = (seed * 1103515245 + 12345) % 2147483648) / 2147483648);
@@ -107,35 +107,16 @@ async ([address, tokens]) => {
 """
 
 
-def people(served: Served) -> dict[str, str]:
-    """Somebody at each site: site to token, the command room first."""
-    names = {TOWNSHIP: "乡应急指挥室"} | {site: zh for site, (zh, _) in VILLAGES.items()} | {MOBILE: "移动应急单元"}
-    database = Database(Settings(home=served.home).database)
-    with database.writing() as session:
-        for site, zh in names.items():
-            create_person(
-                session,
-                SystemClock(),
-                SYSTEM,
-                name=site,
-                password=ADMIN[1],
-                role=Role.DUTY if site == TOWNSHIP else Role.VILLAGE,
-                display_name=zh,
-                site_id=site,
-            )
-    database.close()
-    return {site: served.log_in(site, ADMIN[1]) for site in names}
-
-
 def main() -> None:
     """Make the picture."""
     with tempfile.TemporaryDirectory(prefix="fenghuo-picture-") as folder, playwright() as running:
         served = Served(Path(folder) / "home", ("serve",), FENGHUO_VIDEO_SLOTS=str(VIDEO_SLOTS))
         build_township(served.home)
         served.create_admin()
+        people_at(served.home, SITES)
         served.start()
         try:
-            tokens = people(served)
+            tokens = {site: served.log_in(site, ADMIN[1]) for site in SITES}
             with browser(running) as chromium:
                 consultation = Consultation(served, chromium, expected=list(tokens))
                 villages = [token for site, token in tokens.items() if site != TOWNSHIP]
