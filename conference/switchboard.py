@@ -12,6 +12,7 @@ from typing import Any, Literal
 from flask_socketio import SocketIO
 
 from conference import lobby, roster
+from conference.herald import Herald
 from conference.nodes import Node, Nodes
 from conference.tables import Participant, room_of
 from foundation.clock import Clock
@@ -54,6 +55,7 @@ class Switchboard:
         self._namespace = namespace
         self._database = database
         self._nodes = nodes
+        self._herald = Herald(self._tell_roster)
         self._lock = threading.Lock()
         self._connections: dict[str, Connection] = {}
         self._waiting: dict[str, Connection] = {}
@@ -247,7 +249,10 @@ class Switchboard:
             self._tell(sid, event, payload)
 
     def tell_roster(self, room_id: str, world: str | None) -> None:
-        """Tell every page in the room who is there, and how it is led."""
+        """Tell every page in the room who is there, and how it is led: at once, or with the changes that crowd behind it (conference.herald)."""
+        self._herald.roster_changed(room_id, world)
+
+    def _tell_roster(self, room_id: str, world: str | None) -> None:
         with self._database.reading(world) as session:
             told = roster.whole(session, room_id)
         with self._lock:

@@ -117,13 +117,12 @@ def media(settings: Settings) -> None:
     """Run only the media node (voice and video)."""
     from conference.media.node import run
     from fenghuo.serve import follow_parent
-    from foundation.identifiers import new_id
     from foundation.secrets import secret
 
     configure_logs("media", settings.log_level)
     follow_parent()
     with _told():
-        sys.exit(run(settings, secret(settings.home, "node"), settings.web_addresses, new_id()))
+        sys.exit(run(settings, secret(settings.home, "node"), settings.web_addresses))
 
 
 @main.command()

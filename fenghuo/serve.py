@@ -19,7 +19,7 @@ CHILDREN = ("web", "worker", "media")
 BACK_OFF_FIRST_S = 0.5
 BACK_OFF_MAX_S = 15.0
 STEADY_S = 30.0
-"""A child that lived this long starts again at the first back-off."""
+"""A child that lived this long starts again at once."""
 STOP_S = 10.0
 LOOK_S = 0.2
 PARENT_LOOK_S = 1.0
@@ -33,7 +33,7 @@ class Child:
     name: str
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
-    back_off_s: float = BACK_OFF_FIRST_S
+    back_off_s: float = 0.0
     start_at: float = 0.0
 
     def start(self) -> None:
@@ -55,13 +55,12 @@ class Child:
         if code is None:
             return
         if now - self.started_at > STEADY_S:
-            self.back_off_s = BACK_OFF_FIRST_S
-        logger.error(
-            "a process ended and is restarted", extra={"child": self.name, "code": code, "in_s": self.back_off_s}
-        )
+            self.back_off_s = 0.0
+        pause_s = self.back_off_s
+        logger.error("a process ended and is restarted", extra={"child": self.name, "code": code, "in_s": pause_s})
         self.process = None
-        self.start_at = now + self.back_off_s
-        self.back_off_s = min(self.back_off_s * 2, BACK_OFF_MAX_S)
+        self.start_at = now + pause_s
+        self.back_off_s = min(max(pause_s * 2, BACK_OFF_FIRST_S), BACK_OFF_MAX_S)
 
     def ask_to_stop(self) -> None:
         """Ask it to end."""

@@ -24,6 +24,8 @@ import { Refused, Wire } from "./wire.js";
 
 const CONNECT_TIMEOUT_MS = 8000;
 const DEAD_AFTER_MS = 3000;
+/** Who is told that the node began anew comes back at once, but not all in the same millisecond. */
+const SPREAD_MS = 100;
 const PROBE_TIMEOUT_MS = 2000;
 /** Spread over half a step, so at most 2 s: however long a blackout was, its end is seen soon. */
 const BACK_OFF_MS = [250, 500, 1000, 1600];
@@ -89,7 +91,7 @@ export class Lifeline {
       },
       closed: (told) => {
         if (FINAL.has(told.reason)) this.end(told.reason);
-        else this.renew();
+        else this.renew(Math.random() * SPREAD_MS);
       },
       admitted: () => this.renew(0),
     });

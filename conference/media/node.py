@@ -61,6 +61,11 @@ class MediaNode:
         """Set once by SIGUSR1: web puts no new room here, those that are here are finished."""
 
     @property
+    def name(self) -> str:
+        """How web knows this node: where browsers find it first, so no two nodes share it, and a restarted one has it again."""
+        return f"{self._addresses[0]}:{self.port}"
+
+    @property
     def port(self) -> int:
         """The UDP port in use."""
         return self._port.port
@@ -281,7 +286,7 @@ def _sources(value: object) -> list[str]:
     return [str(source) for source in value]
 
 
-async def _serve_until_told(settings: Settings, token: str, web_urls: Sequence[str], node_id: str) -> None:
+async def _serve_until_told(settings: Settings, token: str, web_urls: Sequence[str]) -> None:
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -292,7 +297,7 @@ async def _serve_until_told(settings: Settings, token: str, web_urls: Sequence[s
     figures = {"udp_port": node.port, "in_place_srtp": srtp.IN_PLACE, "segmentation": node.segmentation}
     log.info("the media node listens", extra=figures)
     loop.add_signal_handler(signal.SIGUSR1, _drain, node)
-    links = Links(node, web_urls, token, node_id, lambda: dialling(settings), lambda: node.counters.drop("news_full"))
+    links = Links(node, web_urls, token, node.name, lambda: dialling(settings), lambda: node.counters.drop("news_full"))
     link = asyncio.create_task(links.run())
     calm_collector()
     stopping = asyncio.create_task(told.wait())
@@ -325,7 +330,7 @@ def _drain(node: MediaNode) -> None:
     log.info("draining: no new room comes here", extra={"rooms": len(node.rooms)})
 
 
-def run(settings: Settings, token: str, web_urls: Sequence[str], node_id: str) -> int:
+def run(settings: Settings, token: str, web_urls: Sequence[str]) -> int:
     """Run the media node for every web process at `web_urls` until SIGTERM; returns the exit code. SIGUSR1 drains it.
 
     Raises OSError when the UDP port is taken, ProtocolError when DTLS-SRTP does not work with the libraries that are installed.
@@ -338,5 +343,5 @@ def run(settings: Settings, token: str, web_urls: Sequence[str], node_id: str) -
     except ImportError:
         factory = None
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(_serve_until_told(settings, token, web_urls, node_id))
+        runner.run(_serve_until_told(settings, token, web_urls))
     return 0

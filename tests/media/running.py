@@ -14,7 +14,7 @@ from conference.media.node import run
 from foundation.logs import configure_logs
 from foundation.settings import Settings
 configure_logs("media", "INFO")
-sys.exit(run(Settings(), sys.argv[1], [sys.argv[2]], "node-under-test"))
+sys.exit(run(Settings(), sys.argv[1], [sys.argv[2]]))
 """
 
 

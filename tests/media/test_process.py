@@ -3,6 +3,7 @@
 import signal
 import socket
 from pathlib import Path
+from typing import Any
 
 from tests.media.running import free_udp_port, start_node
 from tests.media.web import TinyWeb
@@ -56,6 +57,26 @@ def test_a_node_dials_again_when_web_comes_back() -> None:
     finally:
         node.terminate()
         assert node.wait(10) == 0
+
+
+def test_a_node_that_was_killed_comes_back_under_its_name_as_another_run() -> None:
+    web = TinyWeb()
+    udp_port = free_udp_port()
+    try:
+        for times in (1, 2):
+            node = start_node(web.port, udp_port)
+            hellos = web.wait_for(lambda events, times=times: _hellos(events, times))
+            node.kill()
+            node.wait()
+        assert hellos[0]["node"] == hellos[1]["node"] == f"127.0.0.1:{udp_port}"
+        assert hellos[0]["run"] != hellos[1]["run"]
+    finally:
+        web.stop()
+
+
+def _hellos(events: list[tuple[str, dict[str, Any]]], times: int) -> list[dict[str, Any]] | None:
+    hellos = [told for event, told in events if event == "hello"]
+    return hellos if len(hellos) >= times else None
 
 
 def test_a_node_with_a_wrong_token_is_not_let_in_and_goes_on_trying(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ TOKEN = "a-token-for-tests"
 
 
 class TinyWeb:
-    """Runs in a thread of its own. `events` holds what the node told; `call` asks the node and returns its answer."""
+    """Runs in a thread of its own. `events` holds what the node told, `hello` first; `call` asks the node and returns its answer."""
 
     def __init__(self, port: int = 0) -> None:
         self.events: list[tuple[str, dict[str, Any]]] = []
@@ -56,6 +56,9 @@ class TinyWeb:
                 self._changed.notify_all()
             return False
         self._sid = sid
+        with self._changed:
+            self.events.append(("hello", auth))
+            self._changed.notify_all()
         self.connected.set()
         return True
 

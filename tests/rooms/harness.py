@@ -41,13 +41,15 @@ SITES = (("bizhai", "碧寨", "Bizhai"), ("lishuping", "梨树坪", "Lishuping")
 
 
 def until(what: Callable[[], Any], timeout_s: float = WAIT_S) -> Any:
-    """Wait for `what` to be true, and give what it gave."""
+    """Wait for `what` to be true, and give what it gave; what it looks for may not be there yet (LookupError)."""
     end = time.monotonic() + timeout_s
-    while not (result := what()):
+    while True:
+        with contextlib.suppress(LookupError):
+            if result := what():
+                return result
         if time.monotonic() > end:
             raise AssertionError("did not happen in time")
         time.sleep(0.02)
-    return result
 
 
 def hang_up(client: socketio.Client) -> None:

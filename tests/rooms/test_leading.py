@@ -85,7 +85,7 @@ def test_a_host_asks_somebody_to_unmute_and_they_decide(
     assert officer.ask("ask", {"participant": participant}) == {}
     until(lambda: village.told("asked") == [{"by": OFFICER}])
     assert officer.told("asked") == []
-    assert village.roster()[VILLAGE]["muted"]
+    until(lambda: village.roster()[VILLAGE]["muted"])
     assert code(village.ask("ask", {"participant": host})) == "forbidden"
     assert code(officer.ask("ask", {"participant": new_id()})) == "not_found"
 
@@ -251,7 +251,7 @@ def test_the_floor_lapses_unless_it_is_renewed(
     village.ask("floor", {"take": True})
     clock.advance(floor.HELD_S - 1)
     web.tick()
-    assert told(officer)["floor"] is not None
+    until(lambda: told(officer)["floor"] is not None)
     clock.advance(1)
     web.tick()
     until(lambda: told(officer)["floor"] is None)
@@ -321,7 +321,7 @@ def test_a_site_that_does_not_answer_is_shown_so_after_45_seconds(
     officer.ask("ring", {"site": "zhongzhai"})
     clock.advance(calling.RINGS_FOR_S - 1)
     web.tick()
-    assert told(officer)["rings"]["zhongzhai"]["state"] == "ringing"
+    until(lambda: told(officer)["rings"]["zhongzhai"]["state"] == "ringing")
     clock.advance(1)
     web.tick()
     until(lambda: told(officer)["rings"]["zhongzhai"]["state"] == "no_answer")

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 
 from dashboard.vendor import npm_command
 from tests.servers import program
+from tests.serving import Served
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -65,3 +66,22 @@ def stack(script: str, *arguments: str) -> Iterator[Stack]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def sites(served: Served, count: int) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
+    """So many sites with a voice in a room of their own, without a browser (sites.mjs); gives the room and what they said last."""
+    _, room = served.call("POST", "/api/v1/rooms", {"title": "会商"})
+    links = []
+    for number in range(1, count + 1):
+        guest = {"name": f"村 {number}", "role": "speaker"}
+        links.append(served.call("POST", f"/api/v1/rooms/{room['id']}/links", guest)[1]["url"])
+    with stack("sites.mjs", served.url, room["id"], *links) as running:
+        yield room["id"], lambda: running.told
+
+
+def present_since(served: Served, room: str) -> set[tuple[str, int]]:
+    """Who has a media link in the room, as the platform says, each with the moment since when (epoch milliseconds)."""
+    _, rooms = served.call("GET", "/api/v1/rooms")
+    people = next(state["present"] for state in rooms if state["id"] == room)
+    return {(one["participant"], one["since"]) for one in people if one["connected"]}

@@ -18,7 +18,7 @@ from tests.rooms.consultation import (
 )
 from tests.servers import program
 from tests.serving import ADMIN, Served
-from tests.stacks.running import stack
+from tests.stacks.running import present_since, sites, stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -47,6 +47,15 @@ def test_firefox_and_chromium_see_and_hear_each_other(served: Served) -> None:
             assert there.told["negotiations"] == 1
         until(lambda: officer.locator(".tile:not(.tile--own)").count() == 0)
         assert stats(officer)["negotiations"] == 1
+
+
+def test_fourteen_sites_without_a_browser_come_back_after_their_node_was_killed(served: Served) -> None:
+    with sites(served, 14) as (room, told):
+        until(lambda: told().get("live") == 14)
+        since = present_since(served, room)
+        served.kill("media")
+        until(lambda: len(present_since(served, room) - since) == 14)
+        until(lambda: told().get("live") == 14)
 
 
 def test_the_whip_and_whep_clients_of_others_publish_and_watch(served: Served) -> None:
