@@ -162,6 +162,7 @@ class RoomPage:
             "link": link,
             "role": role,
             "may_invite": principal is not None and principal.may("room.link"),
+            "video_slots": self._settings.video_slots,
             "messages": texts,
         }
         return render_template("room.html", lang=lang, t=texts, page=page)

@@ -121,6 +121,7 @@ class Database:
         self._listeners: list[Callable[[], None]] = []
         self._checked_at = float("-inf")
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
         self.state: State = "ok"
 
     def on_journalled(self, listener: Callable[[], None]) -> None:
@@ -138,7 +139,7 @@ class Database:
         """A session whose changes are durable when the block has ended; Unavailable("disk_full") when there is no room."""
         self._refuse_when_full()
         try:
-            with self._sessions(info={"exercise_id": exercise_id}) as session:
+            with self._only_writer(), self._sessions(info={"exercise_id": exercise_id}) as session:
                 session.connection(execution_options={"fenghuo_writing": True})
                 yield session
                 session.commit()
@@ -155,6 +156,21 @@ class Database:
         if journalled:
             for listener in self._listeners:
                 listener()
+
+    @contextmanager
+    def _only_writer(self) -> Iterator[None]:
+        """SQLite lets whoever finds the database locked sleep, up to 100 ms at a time, and who comes later may be first: the writers of one process
+        queue here instead, and sleep like that only for another process. Unavailable("database_failed") after BUSY_TIMEOUT_MS.
+        """
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+            raise Unavailable("database_failed")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def probe(self) -> State:
         """Whether the database answers and has room: for `/readyz`, the feed and `doctor`."""

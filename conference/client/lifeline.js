@@ -24,6 +24,8 @@ import { Refused, Wire } from "./wire.js";
 
 const CONNECT_TIMEOUT_MS = 8000;
 const DEAD_AFTER_MS = 3000;
+/** A wire that was dialled longer ago is dialled anew on going in: whom the server took one for may have changed. */
+const FRESH_MS = 600_000;
 /** Who is told that the node began anew comes back at once, but not all in the same millisecond. */
 const SPREAD_MS = 100;
 const PROBE_TIMEOUT_MS = 2000;
@@ -49,7 +51,12 @@ export class Lifeline {
     this.session = null;
     /** @type {Session | null} a session that is being made beside the old one, which lives on until this one's link stands */
     this.coming = null;
+    /** @type {Session | null} one that was made before it is needed */
+    this.spare = null;
     this.tries = 0;
+    /** Whether one wants to be in the room: before that the wire is only dialled. */
+    this.started = false;
+    this.dialledAt = 0;
     this.over = false;
     /** Grows with each attempt, so that what an older one still awaits is dropped. */
     this.attempt = 0;
@@ -69,23 +76,40 @@ export class Lifeline {
     return this.wire?.stands ?? false;
   }
 
-  /** Dial, and go on for ever. */
+  /** Do beforehand what takes time: dial, and make a session for so many pictures. @param {number} videoSlots */
+  prepare(videoSlots) {
+    this.#dial();
+    this.spare = new Session(newSessionId(), videoSlots);
+  }
+
+  /** Go in, and go on for ever. */
   start() {
+    this.started = true;
     this.#say("connecting");
+    const fresh = performance.now() - this.dialledAt < FRESH_MS;
+    if (this.wire === null) this.#dial();
+    else if (!fresh) this.wire.refresh();
+    else if (this.wire.stands) void this.#signalled();
+    else if (!this.wire.dials) this.wire.redial();
+  }
+
+  #dial() {
+    this.dialledAt = performance.now();
     this.wire = new Wire({
       ...this.told,
       up: () => void this.#signalled(),
       down: (forGood) => {
-        if (this.over) return;
+        if (this.over || !this.started) return;
         this.#say(this.session?.lives ? "signal_lost" : "reconnecting");
         if (forGood) this.#later(() => this.wire?.redial());
       },
       dialling: () => {
-        if (this.over) return;
+        if (this.over || !this.started) return;
         this.tries += 1;
         this.#say(this.session?.lives ? "signal_lost" : "reconnecting");
       },
       refused: (code, forGood) => {
+        if (!this.started) return;
         if (code !== undefined && FINAL_CODES.has(code)) this.end(code);
         else if (forGood) this.#later(() => this.wire?.redial());
       },
@@ -100,7 +124,7 @@ export class Lifeline {
   /** Go out for good. */
   leave() {
     if (this.over) return;
-    this.wire?.leave();
+    if (this.started) this.wire?.leave();
     this.end("left");
   }
 
@@ -132,17 +156,17 @@ export class Lifeline {
     this.over = true;
     for (const timer of [this.timer, this.deadTimer]) clearTimeout(timer);
     this.attempt += 1;
-    this.coming?.close();
-    this.session?.close();
+    for (const session of [this.coming, this.session, this.spare]) session?.close();
     this.coming = null;
     this.session = null;
+    this.spare = null;
     this.wire?.close();
     this.#say("over", reason);
   }
 
   /** The wire stands (again): take up the living session, or make one. */
   async #signalled() {
-    if (this.over) return;
+    if (this.over || !this.started) return;
     const session = this.session;
     if (session === null || !session.lives) {
       this.renew(0);
@@ -176,10 +200,11 @@ export class Lifeline {
     this.coming?.close();
     this.coming = null;
     try {
-      const id = newSessionId();
+      const id = this.spare?.id ?? newSessionId();
       const welcome = await this.#join(id);
       if (welcome === null || attempt !== this.attempt) return;
-      const session = new Session(welcome, id);
+      const session = this.#newSession(id, welcome.video_slots);
+      session.relayBy(welcome.ice_servers);
       this.coming = session;
       this.#watch(session);
       await session.send(this.owner.sending(welcome));
@@ -198,6 +223,15 @@ export class Lifeline {
     } catch (error) {
       if (attempt === this.attempt) this.#failed(error);
     }
+  }
+
+  /** @param {string} id @param {number} videoSlots */
+  #newSession(id, videoSlots) {
+    const spare = this.spare;
+    this.spare = null;
+    if (spare?.id === id && spare.videoSlots === videoSlots) return spare;
+    spare?.close();
+    return new Session(id, videoSlots);
   }
 
   /** Be in the room with this session; null while one waits in the lobby. @param {string} session @returns {Promise<Welcome | null>} */

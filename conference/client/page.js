@@ -305,5 +305,9 @@ async function redeem(link) {
 
 // For whoever looks from outside: tests, and support on the telephone.
 Object.assign(window, { fenghuo: { room: { stats: () => client.stats() } } });
-if (config.link === null) prejoin.start();
-else void redeem(config.link);
+if (config.link === null) {
+  prejoin.start();
+  client.prepare(config.video_slots);
+} else {
+  void redeem(config.link);
+}

@@ -97,6 +97,11 @@ export class RoomClient {
     return this.lifeline.session;
   }
 
+  /** Make ready, so that going in takes one round trip less. @param {number} videoSlots how many pictures are received at most */
+  prepare(videoSlots) {
+    this.lifeline.prepare(videoSlots);
+  }
+
   /**
    * Go in. Events tell what becomes of it; it tries for ever.
    * @param {{audio: MediaStreamTrack | null, camera: MediaStreamTrack | null, muted: boolean}} sending
@@ -224,7 +229,8 @@ export class RoomClient {
 
   async #sendWant() {
     const session = this.lifeline.newest;
-    if (session === null || !this.lifeline.stands) return;
+    // A new session is told what is wanted as soon as the node has answered it.
+    if (session === null || !session.answered || !this.lifeline.stands) return;
     try {
       await this.lifeline.ask("want", { video: this.wanted });
     } catch (error) {

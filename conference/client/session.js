@@ -9,6 +9,8 @@
  */
 /** What the own camera sends: bytes of all layers so far, and the height of the largest that goes out. @typedef {{bytesSent: number, frameHeight: number}} Sent */
 
+/** @type {RTCConfiguration} */
+const PEER = { bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" };
 const AUDIO_SLOTS = 3;
 /** The three layers of a camera; the smallest comes first, as browsers give up the last ones first. */
 const LAYERS = [
@@ -29,16 +31,17 @@ const CODECS = {
 const SCREEN_ENCODING = { maxBitrate: 2_500_000, maxFramerate: 10 };
 
 export class Session {
-  /** @param {import("./wire.js").Welcome} welcome @param {string} id */
-  constructor(welcome, id) {
+  /** @param {string} id @param {number} videoSlots how many pictures it can receive */
+  constructor(id, videoSlots) {
     this.id = id;
-    this.peer = new RTCPeerConnection({ iceServers: welcome.ice_servers, bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" });
+    this.videoSlots = videoSlots;
+    this.peer = new RTCPeerConnection(PEER);
     // The order of docs/room-protocol.md, "The offer and the answer": the node numbers slots by place.
     this.microphone = this.peer.addTransceiver("audio", { direction: "sendonly", sendEncodings: [{ maxBitrate: VOICE_BPS }] }).sender;
     this.camera = this.peer.addTransceiver("video", { direction: "sendonly", sendEncodings: LAYERS.map((layer) => ({ ...layer })) }).sender;
     this.screen = this.peer.addTransceiver("video", { direction: "sendonly", sendEncodings: [{ ...SCREEN_ENCODING }] }).sender;
     for (let index = 0; index < AUDIO_SLOTS; index += 1) this.peer.addTransceiver("audio", { direction: "recvonly" });
-    for (let index = 0; index < welcome.video_slots; index += 1) this.peer.addTransceiver("video", { direction: "recvonly" });
+    for (let index = 0; index < videoSlots; index += 1) this.peer.addTransceiver("video", { direction: "recvonly" });
     for (const transceiver of this.peer.getTransceivers()) narrow(transceiver);
     /** @type {Map<string, string>} mid → slot */
     this.slotOfMid = new Map();
@@ -49,6 +52,16 @@ export class Session {
     /** Which layers of the camera are asked for, and how many of them a browser really sends of it. */
     this.layers = LAYERS.map((layer) => layer.rid);
     this.sendable = LAYERS.length;
+  }
+
+  /** Use these relays where nothing else gets through; before the offer is made. @param {RTCIceServer[]} iceServers */
+  relayBy(iceServers) {
+    this.peer.setConfiguration({ ...PEER, iceServers });
+  }
+
+  /** Whether it may be asked for pictures: the node has answered its offer. */
+  get answered() {
+    return this.slotOfMid.size > 0;
   }
 
   /** Whether the camera goes out in layers. */

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {{room: string, lang: "zh" | "en", title: string | null, name: string | null, link: string | null,
- *   role: import("./wire.js").Role | null, may_invite: boolean, messages: Record<string, string>}} PageConfig
+ *   role: import("./wire.js").Role | null, may_invite: boolean, video_slots: number, messages: Record<string, string>}} PageConfig
  */
 
 const element = document.getElementById("fenghuo-page");

@@ -14,7 +14,8 @@ import { Tile } from "./tile.js";
 /** @typedef {import("./layouts.js").Layout} Layout */
 
 const TILES_MAX = 16;
-const SETTLE_MS = 150;
+/** What is wanted is told at once, and what changes right after it together after this time. */
+const GATHER_MS = 150;
 /** Who speaks becomes large after this long, so that a cough moves nothing. */
 const SPEAKER_HOLD_MS = 1500;
 const KEEP = "fenghuo-room-layout";
@@ -61,8 +62,10 @@ export class Tiles {
     /** @type {string | null} */
     this.pinned = null;
     this.asked = "";
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    this.settling = undefined;
+    /** @type {{key: string, who: Participant, kind: PictureKind}[]} whose pictures there are */
+    this.remote = [];
+    /** Whether changes of what is wanted are gathered. */
+    this.gathering = false;
     this.note = document.createElement("p");
     this.note.className = "tiles__note";
     this.alone = document.createElement("div");
@@ -142,8 +145,6 @@ export class Tiles {
   /** A new session: its slots' tracks come one by one. @param {string} slot @param {MediaStreamTrack} track */
   setTrack(slot, track) {
     this.tracks.set(slot, track);
-    // A new session knows nothing of what was wanted before.
-    this.asked = "";
     this.draw();
   }
 
@@ -239,21 +240,29 @@ export class Tiles {
 
   /** @param {{key: string, who: Participant, kind: PictureKind}[]} remote */
   #ask(remote) {
-    clearTimeout(this.settling);
-    this.settling = setTimeout(() => {
-      /** @type {Wanted[]} */
-      const wanted = [];
-      for (const { key, who, kind } of remote) {
-        const slot = this.slots.get(key);
-        const tile = this.tiles.get(key);
-        if (slot === undefined || tile === undefined || tile.element.style.visibility === "hidden") continue;
-        wanted.push({ slot, participant: who.participant, kind, height: Math.max(1, tile.pixels) });
-      }
-      const text = JSON.stringify(wanted);
-      if (text === this.asked) return;
-      this.asked = text;
-      this.want(wanted);
-    }, SETTLE_MS);
+    this.remote = remote;
+    if (this.gathering) return;
+    this.gathering = true;
+    setTimeout(() => {
+      this.gathering = false;
+      this.#wish();
+    }, GATHER_MS);
+    this.#wish();
+  }
+
+  #wish() {
+    /** @type {Wanted[]} */
+    const wanted = [];
+    for (const { key, who, kind } of this.remote) {
+      const slot = this.slots.get(key);
+      const tile = this.tiles.get(key);
+      if (slot === undefined || tile === undefined || tile.element.style.visibility === "hidden") continue;
+      wanted.push({ slot, participant: who.participant, kind, height: Math.max(1, tile.pixels) });
+    }
+    const text = JSON.stringify(wanted);
+    if (text === this.asked) return;
+    this.asked = text;
+    this.want(wanted);
   }
 
   /** @param {string} key */

@@ -91,6 +91,11 @@ export class Wire {
     return this.socket.connected;
   }
 
+  /** Whether it dials by itself, or stands; dialled once more meanwhile, the server would refuse it. */
+  get dials() {
+    return this.socket.active;
+  }
+
   redial() {
     this.socket.connect();
   }

@@ -1,6 +1,7 @@
 """The database: what was acknowledged is kept, a full disk is refused before anything is torn, a newer schema is not touched."""
 
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import text
@@ -51,6 +52,22 @@ def test_a_full_disk_is_refused_and_recovers_by_itself(
     clock.advance(2)
     incident(database, clock)
     assert database.probe() == "ok"
+
+
+def test_a_writer_that_waits_in_vain_is_told_so_and_the_next_one_may_write(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "BUSY_TIMEOUT_MS", 10)
+    with ThreadPoolExecutor(1) as other, database.writing() as first:
+        first.execute(text("CREATE TABLE held (one INTEGER)"))
+        refused = other.submit(_write, database)
+        assert isinstance(refused.exception(), Unavailable)
+    _write(database)
+
+
+def _write(database: Database) -> None:
+    with database.writing() as session:
+        session.execute(text("INSERT INTO held VALUES (1)"))
 
 
 def test_the_models_and_the_schema_s_history_agree(any_database: Database) -> None:
