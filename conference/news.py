@@ -14,7 +14,7 @@ from foundation.errors import NotFound, ProtocolError
 NODE_GRACE_S = 3.0
 """A node that dials again within this time and still has a session has lost nothing; then its sessions are over."""
 SPEAKERS_MAX = 3
-STEPS = ("full", "smaller", "stills", "speech")
+STEPS = ("full", "smaller", "slower", "stills", "speech")
 
 
 class News:

@@ -25,18 +25,19 @@ export function ratesOf(before, now) {
 }
 
 /**
- * @param {{stalled: boolean, still: boolean, step: string, height: number, asked: number, loss: number, kbps: number, screen: boolean}} picture `height` as it comes, `asked` as it is
+ * @param {{stalled: boolean, manner: "moving" | "slow" | "still", step: string, height: number, asked: number, loss: number, kbps: number, screen: boolean}} picture `height` as it comes, `asked` as it is
  *   shown, in pixels; `step` of the line
  * @returns {Mark}
  */
-export function markOf({ stalled, still, step, height, asked, loss, kbps, screen }) {
+export function markOf({ stalled, manner, step, height, asked, loss, kbps, screen }) {
   if (stalled) return { grade: "none", words: "room.quality.stopped" };
-  if (still) return { grade: "weak", words: "room.quality.stills" };
+  if (manner === "still") return { grade: "weak", words: "room.quality.stills" };
   // A screen on which nothing changes sends nothing.
   if (kbps < FLOWS_KBPS && !screen) return { grade: "none", words: "room.quality.silent" };
   if (loss >= LOSS_WEAK) return { grade: "weak", words: "room.quality.lossy" };
   if (loss >= LOSS_FAIR) return { grade: "fair", words: "room.quality.lossy" };
-  if (step === "smaller" && height > 0 && height < Math.min(asked * SMALL, ENOUGH_PX)) return { grade: "fair", words: "room.quality.smaller" };
+  if (manner === "slow") return { grade: "fair", words: "room.quality.slower" };
+  if (step !== "full" && height > 0 && height < Math.min(asked * SMALL, ENOUGH_PX)) return { grade: "fair", words: "room.quality.smaller" };
   return { grade: "good", words: null };
 }
 

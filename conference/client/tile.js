@@ -48,7 +48,8 @@ export class Tile {
     /** @type {string | null} */
     this.slot = null;
     this.stalled = false;
-    this.still = false;
+    /** @type {"moving" | "slow" | "still"} */
+    this.manner = "moving";
   }
 
   /** How high the picture is shown, device pixels. */

@@ -119,7 +119,7 @@ export class Tiles {
         tile.grade(null);
       } else {
         const rates = this.#rates(key, { at, bytes: one.bytesReceived, lost: one.packetsLost, received: one.packetsReceived });
-        const mark = markOf({ stalled: tile.stalled, still: tile.still, step: this.step, height: one.frameHeight, asked: tile.pixels, screen: tile.kind === "screen", ...(rates ?? { loss: 0, kbps: 0 }) });
+        const mark = markOf({ stalled: tile.stalled, manner: tile.manner, step: this.step, height: one.frameHeight, asked: tile.pixels, screen: tile.kind === "screen", ...(rates ?? { loss: 0, kbps: 0 }) });
         tile.grade(rates === null ? null : { ...mark, height: one.frameHeight, ...rates });
       }
     }
@@ -232,7 +232,7 @@ export class Tiles {
       // Switched off, for lack of room on the line: the last picture stays, and says that it stands still.
       const stalled = !ready && shown !== undefined && shown.participant === null && track !== undefined && tile.track === track;
       tile.stalled = stalled;
-      tile.still = ready && shown.still === true;
+      tile.manner = (ready && shown.manner) || "moving";
       tile.element.dataset.stalled = String(stalled);
       if (!stalled) tile.play((ready && track) || null);
     }

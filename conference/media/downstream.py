@@ -135,7 +135,10 @@ class Downstream:
             if came <= REPORT_PACKETS_MAX:
                 expected += came
                 lost += slot.loss * came
-            trip = rtcp.round_trip_s(block, time.time())
+            # Each sender report measures once. A receiver goes on echoing the last one that it got, be it an hour old: the way of a report that
+            # came through a full line would look like the line's for as long as no other comes, as while a slot is dark.
+            trip = rtcp.round_trip_s(block, time.time()) if block.last_report != slot.echoed else None
+            slot.echoed = block.last_report
             if trip is not None and trip < ROUND_TRIP_MAX_S:
                 self.link.round_trip(trip, now)
                 self.round_trip_s = 0.8 * self.round_trip_s + 0.2 * trip

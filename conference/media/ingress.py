@@ -64,6 +64,11 @@ class Stream:
         """The last packets of redundant sound: timestamp and what they said."""
         self.plain: Stream | None = None
         """The same sound without redundancy, for those who cannot read RED or whose line is too weak for it."""
+        self.slow = False
+        """Whether it is such a twin: without some of its frames."""
+        self.thin: Stream | None = None
+        """The same picture at a part of its frame rate (conference.media.thin); its numbers stand below."""
+        self.thin_seq = self.thin_picture = 0
         self.fan: Fan | None = None
         self.height = 0
         self.level = float(SILENT)
@@ -71,6 +76,11 @@ class Stream:
         self.bitrate = 0
         self._rate_octets = 0
         self._rate_at = 0.0
+
+    @property
+    def forms(self) -> tuple["Stream", ...]:
+        """The stream itself and its twins."""
+        return tuple(one for one in (self, self.plain, self.thin) if one is not None)
 
     def reset(self) -> None:
         """Begin anew at the next packet: after a mute, or a jump."""
@@ -90,6 +100,9 @@ class Stream:
         self.jitter = 0.0
         self._transit = 0.0
         self.missing: dict[int, list[float]] = {}
+        self.thin_at = -1
+        """The extended number that the thin twin has come to; -1: it begins at the next packet."""
+        self.thin_source = -1
         self.unrecovered = 0
         self.recovered = 0
         """Packets of sound that came again in the one behind them (RED)."""

@@ -1,4 +1,7 @@
-"""The ladder: what a line carries for each picture slot: a layer, a smaller one, stills, or nothing but speech. Pure policy, no packets, no clock."""
+"""The ladder: what a line carries for each picture slot: a layer, a smaller one, fewer frames, stills, or nothing but speech.
+
+Pure policy, no packets, no clock.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,28 +14,31 @@ VOICE_BPS = 50_000
 HEIGHT_SLACK = 0.8
 """A layer is large enough when it has 80 % of the wanted height: 360 lines do for 400 pixels."""
 
+BACK_SLACK = 1.3
+"""A picture with fewer frames gets all of them again only with room to spare: each change costs a key frame, which looks like a higher rate."""
 STILL_FASTEST_S = 1.0
 STILL_SLOWEST_S = 5.0
 """Key frames alone, one in one to five seconds; what does not carry even that carries no picture."""
 
-Step = Literal["full", "smaller", "stills", "speech"]
-"""What a line carries at present: every picture as large as wanted, some smaller, some as stills, or none of them."""
+Step = Literal["full", "smaller", "slower", "stills", "speech"]
+"""What a line carries at present: every picture as large as wanted, some smaller, some with fewer frames, some as stills, or none of them."""
 
 
 @dataclass(slots=True, frozen=True)
 class Layer:
-    """One layer of a picture, as it arrives now or would: its name, height in lines, and bit/s."""
+    """One layer of a picture, as it arrives now or would: its name, height in lines, bit/s, and whether it is without some of its frames."""
 
     rid: str
     height: int
     bitrate_bps: int
+    slow: bool = False
 
 
 @dataclass(slots=True, frozen=True)
 class Want:
     """A picture slot's wish: the layers there are (lowest first), and the height at which it is shown, in device pixels.
 
-    `still_bits` is the size of one key frame of the lowest layer.
+    `still_bits` is the size of one key frame of the lowest layer; `slowed`: at present it is shown with fewer frames.
     """
 
     slot: str
@@ -41,20 +47,22 @@ class Want:
     screen: bool = False
     speaking: bool = False
     still_bits: int = 64_000
+    slowed: bool = False
 
     @property
     def large_enough(self) -> int:
-        """The lowest layer that has the wanted height, or the highest."""
-        heights = [layer.height >= self.height * HEIGHT_SLACK for layer in self.layers]
+        """The lowest layer that has the wanted height and all frames, or the highest."""
+        heights = [layer.height >= self.height * HEIGHT_SLACK and not layer.slow for layer in self.layers]
         return heights.index(True) if True in heights else len(heights) - 1
 
 
 @dataclass(slots=True, frozen=True)
 class Choice:
-    """What a slot gets: a layer (None: nothing), moving (`every_s` 0) or as one still in so many seconds."""
+    """What a slot gets: a layer (None: nothing), moving (`every_s` 0), perhaps with fewer frames, or as one still in so many seconds."""
 
     rid: str | None
     every_s: float = 0.0
+    slow: bool = False
 
 
 @dataclass(slots=True, frozen=True)
@@ -93,7 +101,8 @@ def allocate(wants: Sequence[Want], budget_bps: int) -> Plan:
     choices = {want.slot: Choice(None) for want in wants}
     choices |= {want.slot: Choice(want.layers[0].rid, every_s) for want in stills}
     by_slot = {want.slot: want for want in ordered}
-    choices |= {slot: Choice(by_slot[slot].layers[index].rid) for slot, index in moving.items()}
+    chosen = {slot: by_slot[slot].layers[index] for slot, index in moving.items()}
+    choices |= {slot: Choice(layer.rid, slow=layer.slow) for slot, layer in chosen.items()}
     needed = sound + sum(want.layers[want.large_enough].bitrate_bps for want in ordered)
     return Plan(choices, _step(ordered, moving, stills), needed)
 
@@ -119,6 +128,8 @@ def _raise_layers(ordered: Sequence[Want], moving: dict[str, int], left: int) ->
             if index is None or index >= want.large_enough:
                 continue
             extra = want.layers[index + 1].bitrate_bps - want.layers[index].bitrate_bps
+            if want.slowed and want.layers[index].slow:
+                extra = int(extra * BACK_SLACK)
             if extra <= left:
                 moving[want.slot] = index + 1
                 left -= extra
@@ -129,5 +140,5 @@ def _step(ordered: Sequence[Want], moving: dict[str, int], stills: Sequence[Want
     if all(moving.get(want.slot, -1) >= want.large_enough for want in ordered):
         return "full"
     if len(moving) == len(ordered):
-        return "smaller"
+        return "slower" if any(want.layers[moving[want.slot]].slow for want in ordered) else "smaller"
     return "stills" if moving or stills else "speech"

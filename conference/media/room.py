@@ -8,7 +8,7 @@ from conference.media.ladder import Want, allocate, voices
 from conference.media.negotiate import RIDS
 from conference.media.selector import Speaking, heard_by, loudest
 from conference.media.session import CLOSED_AFTER_S, LOST_AFTER_S, Session
-from conference.media.slots import Slot
+from conference.media.slots import Manner, Slot
 
 SESSIONS_MAX = 64
 SPEAKERS = 3
@@ -194,7 +194,8 @@ class Room:
             found[slot.name] = streams
             speaking = wish[0] in self._told_speakers[:1]
             layers = owner.upstream.layers(wish[1], streams, now)
-            wants.append(Want(slot.name, layers, wish[2], wish[1] == "screen", speaking, slot.still_bits))
+            slowed = slot.manner == "slow"
+            wants.append(Want(slot.name, layers, wish[2], wish[1] == "screen", speaking, slot.still_bits, slowed))
         plan = allocate(wants, downstream.link.budget_bps)
         downstream.step, downstream.needed_bps = plan.step, plan.needed_bps
         for name, choice in plan.choices.items():
@@ -205,6 +206,8 @@ class Room:
             owner = self._by_participant[downstream.wants[name][0]]
             owner.upstream.need(downstream.wants[name][1], choice.rid, now)
             stream = _nearest(found[name], choice.rid)
+            if choice.slow and stream.thin is not None:
+                stream = stream.thin
             if choice.every_s:
                 slot.stand(stream, choice.every_s, now)
             else:
@@ -235,12 +238,12 @@ class Room:
         changed = []
         for slot in session.downstream.slots.values():
             stream = slot.stream or slot.standing
-            shown: tuple[str | None, str, bool] = (None, slot.kind, False)
+            shown: tuple[str | None, str, Manner] = (None, slot.kind, "moving")
             if stream is not None:
-                shown = (stream.participant, stream.kind, slot.standing is not None)
-            if session.announced.get(slot.name, (None, slot.kind, False)) != shown:
+                shown = (stream.participant, stream.kind, slot.manner)
+            if session.announced.get(slot.name, (None, slot.kind, "moving")) != shown:
                 session.announced[slot.name] = shown
-                changed.append({"slot": slot.name, "kind": shown[1], "participant": shown[0], "still": shown[2]})
+                changed.append({"slot": slot.name, "kind": shown[1], "participant": shown[0], "manner": shown[2]})
         if changed:
             self._notify("slots", {"room": self.name, "session": session.name, "slots": changed})
 

@@ -1,7 +1,7 @@
 """Slots: receiving places with a constant SSRC; which stream one shows is switched by rewriting numbers, at a key frame."""
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from conference.media.srtp import Direction
 from conference.media.wire import Packet
@@ -15,6 +15,8 @@ RTX_REPEAT_S = 0.02
 RTX_TIMES_KEPT = 1024
 RED = "RED"
 """The codec of a stream of redundant sound (RFC 2198)."""
+Manner = Literal["moving", "slow", "still"]
+"""How a slot shows its picture: with all frames, without some of them, or as single key frames."""
 STILL_BITS = 64_000
 """What a still is taken for until one was sent."""
 
@@ -123,6 +125,8 @@ class Slot:
         self.loss = 0.0
         self.reported = 0
         """The highest number, with its wraps, that the receiver has reported."""
+        self.echoed = 0
+        """The sender report that the receiver has echoed last."""
         self.jitter = 0
         self.lost = 0
 
@@ -211,6 +215,13 @@ class Slot:
             self.still_bits = 8 * (self.stream.octets - self._still_octets)
         self.still_at = now
         self.detach()
+
+    @property
+    def manner(self) -> Manner:
+        """How it shows what it shows."""
+        if self.standing is not None:
+            return "still"
+        return "slow" if self.stream is not None and self.stream.slow else "moving"
 
     def sent(self) -> tuple[int, int]:
         """Packets and payload octets sent so far, for sender reports."""

@@ -65,7 +65,7 @@ class Sources:
         layers[rid] = stream
         self.streams[ssrc] = stream
         if stale is not None:
-            for slot in [*stale.sinks, *stale.waiting]:
+            for slot in [slot for one in stale.forms for slot in (*one.sinks, *one.waiting)]:
                 slot.detach()
                 slot.wait_for(stream)
         return stream
@@ -104,9 +104,7 @@ class Sources:
         for kind, layers in self.by_kind.items():
             for stream in layers.values():
                 granted = kind in self._granted
-                for one in (stream, stream.plain):
-                    if one is None:
-                        continue
+                for one in stream.forms:
                     if one.granted and not granted:
                         self._darken(one)
                         one.reset()
@@ -139,8 +137,9 @@ class Sources:
         return stream if stream is not None and stream.granted else None
 
     def holds(self, stream: Stream) -> bool:
-        """Whether `stream` is still one of these."""
-        return self.streams.get(stream.ssrc) is stream
+        """Whether `stream` is still one of these, or the twin of one."""
+        found = self.streams.get(stream.ssrc)
+        return found is not None and stream in found.forms
 
     def _darken(self, stream: Stream) -> None:
         for slot in [*stream.sinks, *stream.waiting]:
@@ -151,6 +150,5 @@ class Sources:
         """What others showed of this participant goes dark."""
         for layers in self.by_kind.values():
             for stream in layers.values():
-                self._darken(stream)
-                if stream.plain is not None:
-                    self._darken(stream.plain)
+                for one in stream.forms:
+                    self._darken(one)

@@ -11,10 +11,11 @@ from conference.media.bandwidth import Uplink
 from conference.media.fanout import Fanout
 from conference.media.ingress import NACK_RETRY_S, Stream
 from conference.media.ladder import VOICE_BPS, Layer
-from conference.media.negotiate import ABS_SEND_TIME, AUDIO_LEVEL, Offer
+from conference.media.negotiate import ABS_SEND_TIME, AUDIO_LEVEL, RIDS, Offer
 from conference.media.slots import RED
 from conference.media.sources import Sources
 from conference.media.stats import Counters
+from conference.media.thin import thinned, twin_of
 from conference.media.wire import RTP_HEADER, RTP_HEADER_BYTES, Packet, extension, payload_bounds, rtx_original
 
 KEY_FRAME_EVERY_S = 0.4
@@ -31,6 +32,8 @@ LINGER_S = 5.0
 """A layer that nobody sees any more is sent for so long: windows are resized, speakers come back."""
 COMES_AFTER_S = 4.0
 ASK_LAYER_AGAIN_S = 15.0
+LOWEST = ("", RIDS[0])
+"""What is thinned out: the lowest layer, or the only one. A larger picture that is too much becomes a smaller one first."""
 
 
 class Upstream:
@@ -107,6 +110,20 @@ class Upstream:
         elif self._audio_level:
             self._hear(stream, data)
         self._take(stream, packet, now)
+        if stream.thin is not None:
+            self._slow(stream, stream.thin, packet, now)
+        elif packet.tid and stream.rid in LOWEST:
+            stream.thin = twin_of(stream)
+
+    def _slow(self, stream: Stream, thin: Stream, packet: Packet, now: float) -> None:
+        """The twin of a layer, for lines that carry fewer frames: made while somebody sees it or waits for it, measured always."""
+        if thin.sinks or thin.waiting:
+            for one in thinned(stream, thin, packet):
+                self._take(thin, one, now)
+            return
+        stream.thin_at = -1
+        if packet.tid == 0:
+            thin.octets += packet.end - packet.offset
 
     def _hear(self, stream: Stream, data: bytes) -> None:
         value = extension(data, self._audio_level)
@@ -207,19 +224,21 @@ class Upstream:
 
     def _begin_anew(self, stream: Stream) -> None:
         self._fanout.flush(stream.last_arrival)
-        for slot in list(stream.sinks):
-            slot.detach()
-            slot.wait_for(stream)
-        stream.reset()
+        for one in (stream, stream.thin):
+            if one is None:
+                continue
+            for slot in list(one.sinks):
+                slot.detach()
+                slot.wait_for(one)
+            one.reset()
 
     def take_reports(self, senders: list[tuple[int, int, int]], now: float) -> None:
         """Note the publisher's sender reports: (SSRC, 64-bit NTP time, RTP timestamp) of each."""
         for ssrc, ntp, timestamp in senders:
             stream = self._streams.get(ssrc)
             if stream is not None:
-                for one in (stream, stream.plain):
-                    if one is not None:
-                        one.report_ntp, one.report_timestamp, one.report_at = ntp, timestamp, now
+                for one in stream.forms:
+                    one.report_ntp, one.report_timestamp, one.report_at = ntp, timestamp, now
 
     # What is wanted of the publisher
 
@@ -236,6 +255,8 @@ class Upstream:
                 stream = known.get(rid)
                 height = stream.height if stream is not None and stream.height else DEFAULT_HEIGHTS.get(rid, 720)
                 rate = stream.bitrate if stream is not None and rid in present else 0
+                if stream is not None and rate and stream.thin is not None and 0 < stream.thin.bitrate < rate:
+                    chosen.append(Layer(rid, height, stream.thin.bitrate, slow=True))
                 chosen.append(Layer(rid, height, rate or DEFAULT_BITRATES_BPS.get(rid, 1_500_000)))
         return tuple(chosen)
 
@@ -278,7 +299,7 @@ class Upstream:
         for kind, layers in self._sources.by_kind.items():
             if kind == "audio":
                 continue
-            wanted = [s for s in layers.values() if (s.waiting or (s.key_wanted and s.sinks)) and s.granted]
+            wanted = [stream for stream in layers.values() if stream.granted and any(map(_needs_key, stream.forms))]
             if wanted and now - self._key_asked.get(kind, -1.0) >= KEY_FRAME_EVERY_S:
                 self._key_asked[kind] = now
                 for stream in wanted:
@@ -288,8 +309,9 @@ class Upstream:
         """Once a second: rates measured; the receiver report and the REMB for the publisher, as a compound to be sent."""
         blocks = []
         for stream in self._streams.values():
-            stream.measure(now)
-            stream.forget_old(now)
+            for one in stream.forms:
+                one.measure(now)
+                one.forget_old(now)
             if stream.started:
                 fraction, lost, highest, jitter = stream.report()
                 last = stream.report_ntp >> 16 & 0xFFFFFFFF
@@ -325,6 +347,10 @@ class Upstream:
             }
             for stream in self._streams.values()
         ]
+
+
+def _needs_key(stream: Stream) -> bool:
+    return bool(stream.waiting) or (stream.key_wanted and bool(stream.sinks))
 
 
 def _extension_id(offer: Offer, uri: str) -> int:

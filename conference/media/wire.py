@@ -15,7 +15,8 @@ class Packet:
     """One RTP packet of a publisher, decrypted, as the cache keeps it.
 
     `data` is the whole packet; its payload without padding is `data[offset:end]`. `ext` is the sequence number extended to a growing
-    integer by the stream. `picture_at` and `tl0_at` are offsets from the start of the payload (0: not there).
+    integer by the stream. `picture_at` and `tl0_at` are offsets from the start of the payload (0: not there). `tid`: the temporal layer of
+    a picture's packet (0: what all others need).
     """
 
     __slots__ = (
@@ -31,6 +32,7 @@ class Packet:
         "picture_at",
         "picture_wide",
         "seq",
+        "tid",
         "timestamp",
         "tl0",
         "tl0_at",
@@ -54,6 +56,7 @@ class Packet:
         self.picture = 0
         self.tl0_at = 0
         self.tl0 = 0
+        self.tid = 0
 
 
 def payload_bounds(data: bytes) -> tuple[int, int]:
@@ -123,7 +126,7 @@ def extension(data: bytes, wanted: int) -> bytes | None:
 
 
 def read_vp8(packet: Packet) -> None:
-    """Note PictureID, TL0PICIDX, key frame and height of a VP8 payload (RFC 7741 section 4); a short payload has none."""
+    """Note PictureID, TL0PICIDX, temporal layer, key frame and height of a VP8 payload (RFC 7741 section 4); a short payload has none."""
     data = packet.data
     start = packet.offset
     end = packet.end
@@ -158,6 +161,8 @@ def read_vp8(packet: Packet) -> None:
             packet.tl0_at = at - start
             at += 1
         if flags & 0x30:
+            if flags & 0x20 and at < end:
+                packet.tid = data[at] >> 6
             at += 1
     # Start of the first partition, and the inverse key frame bit clear (RFC 7741 sections 4.2 and 4.3).
     if first & 0x17 == 0x10 and at < end and not data[at] & 0x01:

@@ -29,9 +29,11 @@ def rtp(
     return head + payload
 
 
-def vp8(picture: int, tl0: int = 0, *, key: bool = False, start: bool = True, body: bytes = b"picture") -> bytes:
-    """A VP8 payload with a 15-bit PictureID and TL0PICIDX."""
-    descriptor = bytes([0x80 | (0x10 if start else 0), 0xC0, 0x80 | picture >> 8 & 0x7F, picture & 0xFF, tl0])
+def vp8(
+    picture: int, tl0: int = 0, *, key: bool = False, start: bool = True, body: bytes = b"picture", tid: int = 0
+) -> bytes:
+    """A VP8 payload with a 15-bit PictureID, TL0PICIDX and temporal layer."""
+    descriptor = bytes([0x80 | (0x10 if start else 0), 0xE0, 0x80 | picture >> 8 & 0x7F, picture & 0xFF, tl0, tid << 6])
     return descriptor + (b"\x00" if key else b"\x01") + b"\x00\x00\x9d\x01\x2a\x80\x02\x68\x01" + body
 
 

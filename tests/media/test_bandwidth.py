@@ -1,5 +1,8 @@
 """What a line carries: the budget of a receiver goes up by probes, a weak sender rests its camera."""
 
+import time
+
+from conference.media import rtcp
 from conference.media.bandwidth import (
     DOWNLINK_START_BPS,
     PICTURES_REST_MAX_S,
@@ -9,6 +12,8 @@ from conference.media.bandwidth import (
     Downlink,
     Uplink,
 )
+from conference.media.downstream import ROUND_TRIP_START_S
+from tests.media.fuzz import Bench
 
 NEEDED_BPS = 3_000_000
 
@@ -140,3 +145,17 @@ def test_a_way_that_became_longer_is_no_queue_for_ever() -> None:
         link.lose(0.0, 100, 400_000, 10.0 + second)
     link.tick(400_000, NEEDED_BPS, 40.0)
     assert link.probe_bps > 0
+
+
+def test_each_sender_report_measures_one_round_trip() -> None:
+    downstream = Bench().watcher.downstream
+    slot = downstream.slots["v0"]
+    at = rtcp.ntp_time(time.time() - 0.5) >> 16 & 0xFFFFFFFF
+    through_a_full_line = rtcp.ReportBlock(slot.ssrc, 0, 0, 100, 0, at, 0)
+    downstream.take_feedback(rtcp.Feedback(blocks=[through_a_full_line]), 1.0)
+    measured = downstream.round_trip_s
+    assert measured > ROUND_TRIP_START_S
+    # While the slot is dark no other sender report goes out, and the receiver echoes this one with every report of the others.
+    for second in range(2, 30):
+        downstream.take_feedback(rtcp.Feedback(blocks=[through_a_full_line]), float(second))
+    assert downstream.round_trip_s == measured

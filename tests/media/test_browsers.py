@@ -125,7 +125,7 @@ def test_three_browsers_see_and_hear_each_other_and_a_fourth_comes_and_goes(web:
         lambda events: any(
             e == "slots"
             and p["session"] == "s-alpha"
-            and {"slot": "v0", "kind": "video", "participant": None, "still": False} in p["slots"]
+            and {"slot": "v0", "kind": "video", "participant": None, "manner": "moving"} in p["slots"]
             for e, p in events
         )
     )

@@ -28,6 +28,23 @@ def test_what_does_not_move_any_more_comes_as_stills() -> None:
     assert plan.step == "stills"
 
 
+def test_before_a_picture_stands_still_it_has_fewer_frames_and_before_that_it_is_small() -> None:
+    layers = (Layer("q", 180, 50_000, slow=True), *LAYERS)
+    wants = [Want("v0", layers, 720), Want("v1", layers, 180)]
+    plan = allocate(wants, SOUND_BPS + 140_000)
+    assert plan.choices == {"v0": Choice("q", slow=True), "v1": Choice("q", slow=True)}
+    assert plan.step == "slower"
+    plan = allocate(wants, SOUND_BPS + 160_000)
+    assert plan.choices == {"v0": Choice("q"), "v1": Choice("q", slow=True)}
+    plan = allocate(wants, SOUND_BPS + 210_000)
+    assert (plan.choices, plan.step) == ({"v0": Choice("q"), "v1": Choice("q")}, "smaller")
+    assert allocate(wants, 10_000_000).step == "full"
+    assert allocate(wants, SOUND_BPS + 90_000).step == "stills"
+    slowed = [Want("v0", layers, 180, slowed=True)]
+    assert allocate(slowed, SOUND_BPS + 110_000).step == "slower", "it comes back with room to spare"
+    assert allocate(slowed, SOUND_BPS + 120_000).step == "full"
+
+
 def test_a_line_that_carries_no_still_in_five_seconds_carries_speech_alone() -> None:
     plan = allocate([Want("v0", LAYERS, 720)], 64_000)
     assert plan.choices == {"v0": Choice("q", 64_000 / 14_000)}

@@ -12,6 +12,7 @@ from tests.media.packets import packet, rtp, vp8
 def test_a_key_frame_and_its_height_are_seen() -> None:
     one = packet(1, 1, vp8(300, 7, key=True))
     assert (one.key, one.height, one.picture, one.tl0) == (True, 360, 300, 7)
+    assert packet(1, 1, vp8(300, tid=2)).tid == 2
     assert not packet(1, 1, vp8(300, key=True, start=False)).key
     assert not packet(1, 1, vp8(300)).key
 

@@ -7,7 +7,8 @@ import { LAYOUTS, largeOf, place } from "../../conference/client/layouts.js";
 import { markOf, ownMarkOf, ratesOf } from "../../conference/client/quality.js";
 
 const KEYS = ["a/camera", "b/camera", "c/camera", "me/camera"];
-const fine = { stalled: false, still: false, step: "full", height: 720, asked: 720, loss: 0, kbps: 600, screen: false };
+/** @type {Parameters<typeof markOf>[0]} */
+const fine = { stalled: false, manner: "moving", step: "full", height: 720, asked: 720, loss: 0, kbps: 600, screen: false };
 
 test("in the grid nobody is large but what was pinned, or a shared screen", () => {
   assert.equal(largeOf("grid", KEYS, null, "b/camera"), null);
@@ -58,8 +59,9 @@ test("the mark says what is wrong, the worst first", () => {
   assert.deepEqual(markOf({ ...fine, loss: 0.2 }), { grade: "weak", words: "room.quality.lossy" });
   assert.deepEqual(markOf({ ...fine, step: "smaller", height: 180 }), { grade: "fair", words: "room.quality.smaller" });
   assert.deepEqual(markOf({ ...fine, step: "smaller", height: 180, asked: 200 }), { grade: "good", words: null });
-  assert.deepEqual(markOf({ ...fine, still: true, loss: 0.2 }), { grade: "weak", words: "room.quality.stills" });
-  assert.deepEqual(markOf({ ...fine, stalled: true, still: true }), { grade: "none", words: "room.quality.stopped" });
+  assert.deepEqual(markOf({ ...fine, manner: "still", loss: 0.2 }), { grade: "weak", words: "room.quality.stills" });
+  assert.deepEqual(markOf({ ...fine, stalled: true, manner: "still" }), { grade: "none", words: "room.quality.stopped" });
+  assert.deepEqual(markOf({ ...fine, manner: "slow", step: "slower" }), { grade: "fair", words: "room.quality.slower" });
   assert.deepEqual(markOf({ ...fine, kbps: 0 }), { grade: "none", words: "room.quality.silent" });
   assert.deepEqual(markOf({ ...fine, kbps: 0, screen: true }), { grade: "good", words: null });
   assert.equal(ownMarkOf(0, true).words, "room.quality.resting");
