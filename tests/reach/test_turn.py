@@ -22,9 +22,12 @@ const Peer = window.RTCPeerConnection;
 window.peers = [];
 window.RTCPeerConnection = class extends Peer {
   constructor(options) {
-    const servers = options.iceServers.map((one) => ({ ...one, urls: one.urls.filter((url) => url === URL_ALLOWED) }));
-    super({ ...options, iceServers: servers, iceTransportPolicy: "relay" });
+    super({ ...options, iceTransportPolicy: "relay" });
     window.peers.push(this);
+  }
+  setConfiguration(options) {
+    const servers = options.iceServers.map((one) => ({ ...one, urls: one.urls.filter((url) => url === URL_ALLOWED) }));
+    super.setConfiguration({ ...options, iceServers: servers, iceTransportPolicy: "relay" });
   }
 };
 """
