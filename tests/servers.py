@@ -1,7 +1,9 @@
 """Real servers for tests: PostgreSQL, Mosquitto and Redis, each with a folder and a port of its own, on loopback only."""
 
+import contextlib
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -15,11 +17,19 @@ import pytest
 START_S = 20
 
 
+PORTS = range(20_000, 32_000)
+"""Below those that the kernel gives to outgoing connections: one of them might have the port by the time its server listens."""
+
+_ports = iter(random.sample(PORTS, len(PORTS)))
+
+
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """A port of 127.0.0.1 that nobody has at this moment."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 that nobody has at this moment, and that was given to nobody before."""
+    for port in _ports:
+        with socket.socket(socket.AF_INET, kind) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is left")
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -21,6 +21,8 @@ import pytest
 import redis
 from aioice import turn
 
+from tests.servers import free_port
+
 DEPLOY = Path(__file__).parents[2] / "deploy"
 READY_S = 15.0
 MESSAGES = 3000
@@ -43,12 +45,6 @@ def need(program: str) -> str:
     if found is None:
         pytest.skip(f"{program} is not installed")
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @pytest.fixture

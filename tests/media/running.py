@@ -1,7 +1,6 @@
 """A media node as a process of its own, as `fenghuo media` runs it, dialled into a TinyWeb."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,13 +15,6 @@ from foundation.settings import Settings
 configure_logs("media", "INFO")
 sys.exit(run(Settings(), sys.argv[1], [sys.argv[2]]))
 """
-
-
-def free_udp_port() -> int:
-    """A UDP port that was free a moment ago."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def start_node(web_port: int, udp_port: int, *, token: str = TOKEN, log: Path | None = None) -> subprocess.Popen[bytes]:

@@ -1,6 +1,7 @@
 """Real Chromium pages on a bare node: pictures move, someone comes and goes, nobody negotiates twice."""
 
 import os
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.media.running import free_udp_port, start_node
+from tests.media.running import start_node
 from tests.media.web import TinyWeb
+from tests.servers import free_port
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -37,7 +39,7 @@ pytestmark = [
 @pytest.fixture
 def web() -> Iterator[TinyWeb]:
     tiny = TinyWeb()
-    node = start_node(tiny.port, free_udp_port())
+    node = start_node(tiny.port, free_port(socket.SOCK_DGRAM))
     try:
         assert tiny.connected.wait(20)
         yield tiny

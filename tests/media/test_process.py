@@ -5,19 +5,14 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from tests.media.running import free_udp_port, start_node
+from tests.media.running import start_node
 from tests.media.web import TinyWeb
-
-
-def free_tcp_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.servers import free_port
 
 
 def test_a_node_reports_its_load_and_ends_on_sigterm() -> None:
     web = TinyWeb()
-    node = start_node(web.port, free_udp_port())
+    node = start_node(web.port, free_port(socket.SOCK_DGRAM))
     try:
         loads = web.wait_for(lambda events: [p for e, p in events if e == "load"])
         assert loads[0]["rooms"] == 0 and loads[0]["cpu_seconds"] > 0
@@ -32,7 +27,7 @@ def test_a_node_reports_its_load_and_ends_on_sigterm() -> None:
 
 def test_a_node_that_is_told_to_drain_says_so_in_its_load() -> None:
     web = TinyWeb()
-    node = start_node(web.port, free_udp_port())
+    node = start_node(web.port, free_port(socket.SOCK_DGRAM))
     try:
         first = web.wait_for(lambda events: [p for e, p in events if e == "load"])
         assert first[0]["draining"] is False
@@ -45,8 +40,8 @@ def test_a_node_that_is_told_to_drain_says_so_in_its_load() -> None:
 
 
 def test_a_node_dials_again_when_web_comes_back() -> None:
-    port = free_tcp_port()
-    node = start_node(port, free_udp_port())
+    port = free_port()
+    node = start_node(port, free_port(socket.SOCK_DGRAM))
     try:
         for _ in range(2):
             web = TinyWeb(port)
@@ -61,7 +56,7 @@ def test_a_node_dials_again_when_web_comes_back() -> None:
 
 def test_a_node_that_was_killed_comes_back_under_its_name_as_another_run() -> None:
     web = TinyWeb()
-    udp_port = free_udp_port()
+    udp_port = free_port(socket.SOCK_DGRAM)
     try:
         for times in (1, 2):
             node = start_node(web.port, udp_port)
@@ -82,7 +77,7 @@ def _hellos(events: list[tuple[str, dict[str, Any]]], times: int) -> list[dict[s
 def test_a_node_with_a_wrong_token_is_not_let_in_and_goes_on_trying(tmp_path: Path) -> None:
     web = TinyWeb()
     log = tmp_path / "log"
-    node = start_node(web.port, free_udp_port(), token="wrong-and-secret", log=log)
+    node = start_node(web.port, free_port(socket.SOCK_DGRAM), token="wrong-and-secret", log=log)
     try:
         web.wait_refused(2)
         assert node.poll() is None and not web.connected.is_set()
