@@ -2,6 +2,7 @@
 
 import threading
 import time
+from http.client import HTTPException
 from urllib.error import URLError
 
 import paho.mqtt.client as paho
@@ -41,7 +42,7 @@ class Writer:
                 )
                 if status == 201:
                     self.incidents.append(made["id"])
-            except (URLError, OSError):
+            except (URLError, OSError, HTTPException):
                 time.sleep(0.1)
 
     def __enter__(self) -> "Writer":
