@@ -17,7 +17,7 @@ def twin_of(stream: Stream) -> Stream:
     return thin
 
 
-def thinned(stream: Stream, thin: Stream, packet: Packet) -> list[Packet]:
+def thinned(stream: Stream, packet: Packet) -> list[Packet]:
     """The twin's next packets, in order, now that the layer has taken `packet`: none while one before them may still come.
 
     One that is lost for good leaves a gap, so that the receiver asks for a key frame instead of showing what it cannot have decoded.

@@ -118,7 +118,7 @@ class Upstream:
     def _slow(self, stream: Stream, thin: Stream, packet: Packet, now: float) -> None:
         """The twin of a layer, for lines that carry fewer frames: made while somebody sees it or waits for it, measured always."""
         if thin.sinks or thin.waiting:
-            for one in thinned(stream, thin, packet):
+            for one in thinned(stream, packet):
                 self._take(thin, one, now)
             return
         stream.thin_at = -1
