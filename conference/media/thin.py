@@ -1,7 +1,7 @@
 """A picture at a part of its frame rate: its base frames alone, as a stream of its own, for lines that carry no more.
 
 VP8 as browsers send it in layers has frames that no other frame needs (temporal layers, RFC 7741 section 4.2, TID). Without them the picture moves
-less often and costs about half. The twin has its own sequence numbers and PictureIDs without gaps, so that a receiver misses nothing.
+less often and costs a third to a half. The twin has its own sequence numbers and PictureIDs without gaps, so that a receiver misses nothing.
 Hot path: integers, no logging, no awaits.
 """
 
