@@ -161,15 +161,17 @@ class Nodes(Collector):
     def disconnected(self, sid: str) -> None:
         """The connection `sid` ended."""
         with self._lock:
-            node = self._by_sid.pop(sid, None)
-            if node is not None:
-                self._note_state(node.kind)
+            node = self._by_sid.get(sid)
         if node is None:
             return
-        self._end_calls(sid)
-        log.warning("a node is gone", extra={"node": node.id, "kind": node.kind})
+        # First: whoever finds the node gone finds its sessions with a deadline.
         if node.kind == "media" and self._listener is not None:
             self._listener.node_gone(node)
+        with self._lock:
+            self._by_sid.pop(sid, None)
+            self._note_state(node.kind)
+        self._end_calls(sid)
+        log.warning("a node is gone", extra={"node": node.id, "kind": node.kind})
 
     def told(self, sid: str, event: str, payload: object) -> None:
         """One event of a node: session, slots, speakers, line, load or ingest. ProtocolError for what the protocol does not know."""
