@@ -7,7 +7,6 @@ from auth.permissions import Permission
 from auth.principal import Principal
 from conference import calling, lead, lobby, minutes, rules
 from conference.switchboard import Switchboard
-from conference.tables import present
 from conference.turnstile import Turnstile
 from foundation.clock import Clock
 from foundation.database import Database
@@ -44,7 +43,7 @@ class Chair:
         page = self._turnstile.seated()
         with self._database.writing(page.world) as session:
             muted = rules.mute_by_host(session, self._clock, page.participant, page.session, payload.get("participant"))
-        self._board.grant(page.room, page.world, [muted])
+        self._board.grant(page.room, page.world, [muted.id])
         self._board.tell_roster(page.room, page.world)
         return {}
 
@@ -52,7 +51,7 @@ class Chair:
         page = self._turnstile.seated()
         with self._database.writing(page.world) as session:
             muted = rules.mute_all(session, page.participant, page.session)
-        self._board.grant(page.room, page.world, muted)
+        self._board.grant(page.room, page.world, [row.id for row in muted])
         self._board.tell_roster(page.room, page.world)
         return {}
 
@@ -76,8 +75,8 @@ class Chair:
         page = self._turnstile.seated()
         with self._database.writing(page.world) as session:
             lead.change(session, self._clock, page.participant, page.session, payload)
-            everybody = present(session, page.room) if "talk" in payload else []
-        self._board.grant(page.room, page.world, everybody)
+        if "talk" in payload:
+            self._board.grant(page.room, page.world)
         self._board.tell_roster(page.room, page.world)
         return {}
 

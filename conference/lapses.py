@@ -30,7 +30,7 @@ class Lapses:
             rung = calling.lapse(session, self._clock)
             left = lobby.lapse(session, self._clock)
         for room, row in freed:
-            self._board.grant(room.id, world, [row])
+            self._board.grant(room.id, world, [row.id])
         for room_id in {room.id for room, _ in freed} | rung:
             self._board.tell_roster(room_id, world)
         for room_id in left:

@@ -90,7 +90,7 @@ class News:
             return
         self._board.lives(session_id, node.id, room_id)
         # Who was muted, or got the floor, while this process did not know the session: what is written counts.
-        self._board.send(session_id, "room.grants", {"publish": link.publish})
+        self._board.grant(room_id, world, [participant_id])
         if link.before is not None:
             self._board.end_media(link.before, "replaced")
         self._board.tell_roster(room_id, world)

@@ -173,11 +173,10 @@ class Pages:
         if not known or not all(isinstance(value, bool) for value in known.values()):
             raise ProtocolError("bad_request")
         with self._database.writing(page.world) as session:
-            silenced = of_session(session, page.participant, page.session).silenced
-            participant = rules.change_state(session, page.participant, page.session, **known)
-            publish = roster.grants(session, page.participant, page.session)
-        if silenced != participant.silenced:
-            self._board.command(page, "room.grants", {"publish": publish})
+            spoken = of_session(session, page.participant, page.session).silenced and known.get("muted") is False
+            rules.change_state(session, page.participant, page.session, **known)
+        if spoken:
+            self._board.grant(page.room, page.world, [page.participant])
         self._board.tell_roster(page.room, page.world)
         return {}
 

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from conference import calling, floor, record, roster
-from conference.tables import Participant, Source, held, room_of
+from conference.tables import Participant, held, room_of
 from foundation.clock import Clock
 
 LOST_AFTER_S = 5.0
@@ -20,9 +20,8 @@ GUEST = "guest:"
 
 @dataclass(frozen=True)
 class Link:
-    """A media link that stands: what the node may forward of it, and the session before it, which is over now."""
+    """A media link that stands, and the session before it, which is over now."""
 
-    publish: list[Source]
     before: str | None
 
 
@@ -51,7 +50,7 @@ def connected(session: Session, clock: Clock, room_id: str, participant_id: str,
         row.told = "in"
         session.flush()
         record.tell(session, clock, room, kind, row.actor, row)
-    return Link(row.grants(room), before)
+    return Link(before)
 
 
 def disconnected(session: Session, clock: Clock, session_ids: list[str]) -> set[str]:

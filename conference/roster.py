@@ -4,6 +4,7 @@ A participant is a person, a screen or a guest, apart from the connections they 
 whole and numbered, so there are no ghosts.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -108,6 +109,18 @@ def grants(session: Session, participant_id: str, session_id: str) -> list[Sourc
     """What may be forwarded of the participant who is here by this session; Forbidden("old_session")."""
     row = of_session(session, participant_id, session_id)
     return row.grants(room_of(session, row.room_id))
+
+
+def granted(
+    session: Session, room_id: str, participants: Collection[str] | None = None
+) -> list[tuple[Participant, Room]]:
+    """Of these participants, or of everybody present, the rows that say what may be forwarded: the room's version is that of all of them."""
+    # One statement: two would see two states where a transaction is no snapshot.
+    query = select(Participant, Room).join(Room, Room.id == Participant.room_id)
+    query = query.where(Participant.room_id == room_id, Participant.present)
+    if participants is not None:
+        query = query.where(Participant.id.in_(participants))
+    return [(row, room) for row, room in session.execute(query)]
 
 
 def gone(session: Session, session_ids: dict[str, str]) -> dict[str, Over]:

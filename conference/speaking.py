@@ -7,7 +7,7 @@ from auth.permissions import Permission
 from auth.principal import Principal
 from conference import chat, floor, rules
 from conference.switchboard import Connection, Switchboard
-from conference.tables import Room, present
+from conference.tables import Room
 from conference.turnstile import Turnstile
 from foundation.clock import Clock
 from foundation.database import Database
@@ -65,9 +65,7 @@ class Speaking:
 
     def _floor_is(self, page: Connection, room: Room) -> dict[str, Any]:
         """The node forwards the holder and nobody else; everybody is told."""
-        with self._database.reading(page.world) as session:
-            everybody = present(session, page.room)
-        self._board.grant(page.room, page.world, everybody)
+        self._board.grant(page.room, page.world)
         self._board.tell_roster(page.room, page.world)
         return {"floor": floor.told(room)}
 

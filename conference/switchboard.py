@@ -6,6 +6,7 @@ page or a whole room is told to all of them, what a node says only to the pages 
 """
 
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,7 +15,6 @@ from flask_socketio import SocketIO
 from conference import lobby, roster
 from conference.herald import Herald
 from conference.nodes import Node, Nodes
-from conference.tables import Participant, room_of
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.errors import Unavailable
@@ -267,13 +267,16 @@ class Switchboard:
             told = lobby.told(session, clock, room_id)
         self._tell(_hosts(room_id), "waiting", told, everywhere=True)
 
-    def grant(self, room_id: str, world: str | None, rows: list[Participant]) -> None:
-        """Tell the node what it may forward of these participants from now on."""
+    def grant(self, room_id: str, world: str | None, participants: Collection[str] | None = None) -> None:
+        """Tell the node what it may forward of these participants, or of everybody present, from now on.
+
+        As it is written now, with the version of that: of two that cross on their way the newer one holds.
+        """
         with self._database.reading(world) as session:
-            room = room_of(session, room_id)
-        for row in rows:
+            granted = roster.granted(session, room_id, participants)
+        for row, room in granted:
             for session_id in row.sessions:
-                self.send(session_id, "room.grants", {"publish": row.grants(room)})
+                self.send(session_id, "room.grants", {"publish": row.grants(room), "version": room.version})
 
     def command(self, connection: Connection, event: str, payload: dict[str, Any]) -> dict[str, Any]:
         """Command the node that serves the page's session, and wait for its answer. Unavailable("no_node"), NodeRefused."""

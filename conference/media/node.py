@@ -226,8 +226,11 @@ class MediaNode:
     async def grants(self, request: dict[str, Any]) -> dict[str, Any]:
         """`room.grants`: what this session may publish from now on."""
         _, session = self._find(request)
+        version = request.get("version")
+        if not isinstance(version, int) or isinstance(version, bool):
+            raise ProtocolError("bad_request", reason="version")
         self._fanout.flush(self._clock())
-        session.sources.grant(_sources(request.get("publish")))
+        session.sources.grant(_sources(request.get("publish")), version)
         return {}
 
     async def ice(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ class Sources:
         self._participant = participant
         self._offer = offer
         self._granted = set(publish)
+        self._granted_version = 0
         self._sections = {
             section.mid: section for section in offer.sections if section.source and section.direction != "inactive"
         }
@@ -98,9 +99,11 @@ class Sources:
         self.rtx[ssrc] = stream
         return True
 
-    def grant(self, publish: Iterable[str]) -> None:
-        """What this participant may send from now on; everything else is dropped and counted."""
-        self._granted = set(publish)
+    def grant(self, publish: Iterable[str], version: int) -> None:
+        """What this participant may send from now on; everything else is dropped and counted. An older version than the last is too late."""
+        if version < self._granted_version:
+            return
+        self._granted, self._granted_version = set(publish), version
         for kind, layers in self.by_kind.items():
             for stream in layers.values():
                 granted = kind in self._granted

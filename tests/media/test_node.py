@@ -128,7 +128,7 @@ def test_a_source_without_grant_is_dropped_and_comes_back_when_granted() -> None
     async def scenario() -> None:
         async with two_guests() as (node, _, first, second):
             await until(lambda: second.frames["video"] > 3)
-            await node.grants({"room": "r", "session": "s-first", "publish": []})
+            await node.grants({"room": "r", "session": "s-first", "publish": [], "version": 1})
             sent = node.counters.packets_out
             dropped = node.counters.dropped.get("not_granted", 0)
             await until(lambda: node.counters.dropped.get("not_granted", 0) > dropped + 20)
@@ -138,13 +138,25 @@ def test_a_source_without_grant_is_dropped_and_comes_back_when_granted() -> None
             assert all(s.stream is None or s.stream.participant == "second" for s in first_slots(node))
             assert node.counters.packets_out >= sent
             seen = second.frames["video"]
-            await node.grants({"room": "r", "session": "s-first", "publish": ALL})
+            await node.grants({"room": "r", "session": "s-first", "publish": ALL, "version": 2})
             await until(lambda: second.frames["video"] > seen + 5)
             await first.want("second")
             await until(lambda: first.frames["video"] > 3)
 
     def first_slots(node: MediaNode) -> list[Any]:
         return list(node.rooms["r"].sessions["s-first"].downstream.slots.values())
+
+    run(scenario)
+
+
+def test_a_grant_that_was_overtaken_on_its_way_changes_nothing() -> None:
+    async def scenario() -> None:
+        async with two_guests() as (node, _, _first, second):
+            await node.grants({"room": "r", "session": "s-first", "publish": ALL, "version": 8})
+            await node.grants({"room": "r", "session": "s-first", "publish": [], "version": 7})
+            seen = second.frames["video"]
+            await until(lambda: second.frames["video"] > seen + 5)
+            assert "not_granted" not in node.counters.dropped
 
     run(scenario)
 

@@ -111,7 +111,7 @@ def test_a_muted_microphone_is_silent_in_both_forms() -> None:
     slot.wait_for(plain)
     say(bench, 11, red([(960, b"ten")], b"eleven"), RED_TYPE)
     assert slot.stream is plain
-    bench.publisher.sources.grant(["camera"])
+    bench.publisher.sources.grant(["camera"], 1)
     assert slot.stream is None
     say(bench, 12, red([(960, b"eleven")], b"twelve"), RED_TYPE)
     assert bench.counters.dropped["not_granted"] == 1

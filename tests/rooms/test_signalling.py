@@ -141,11 +141,13 @@ def test_a_host_mutes_through_the_node_and_a_speaker_cannot(
     host, other = go_in(officer, room, node), go_in(village, room, node)
     assert village.ask("mute", {"participant": host})["error"]["code"] == "forbidden"
     assert officer.ask("mute", {"participant": other}) == {}
-    silent = {"room": room, "session": village.session, "publish": ["camera", "screen"]}
-    until(lambda: node.had("room.grants")[-1] == silent)
     until(lambda: village.roster()[VILLAGE]["muted"])
+    version = village.told("roster")[-1]["version"]
+    silent = {"room": room, "session": village.session, "publish": ["camera", "screen"], "version": version}
+    until(lambda: node.had("room.grants")[-1] == silent)
     village.ask("state", {"muted": False})
-    assert node.had("room.grants")[-1]["publish"] == ["audio", "camera", "screen"]
+    until(lambda: node.had("room.grants")[-1]["publish"] == ["audio", "camera", "screen"])
+    assert node.had("room.grants")[-1]["version"] > version
 
 
 def test_a_host_removes_and_the_removed_cannot_come_back(
