@@ -5,6 +5,7 @@ Hot path: integers and preallocated lists, no logging, no awaits.
 
 from collections import deque
 from collections.abc import Callable
+from statistics import median
 from typing import TYPE_CHECKING
 
 from conference.media.wire import Packet, read_h264, read_vp8
@@ -12,6 +13,7 @@ from conference.media.wire import Packet, read_h264, read_vp8
 if TYPE_CHECKING:
     from conference.media.fanout import Fan
     from conference.media.slots import Slot
+    from conference.media.thin import Thin
 
 CACHE_PACKETS = 2048
 """2 s and more up to 1,000 packets/s (a satellite round trip is 0.6 s). A power of two."""
@@ -26,6 +28,7 @@ NACK_TRIES_MAX = 10
 NACK_AGE_MAX_S = 2.0
 MISSING_MAX = 512
 REPEATS_MAX = 2
+USUAL_S = 5
 SILENT = 127
 """dBov of silence (RFC 6464)."""
 
@@ -39,6 +42,9 @@ class Stream:
 
     `sinks` are the slots that show it, `waiting` those that will from its next key frame on, `stills` those sinks that leave behind it.
     """
+
+    slow = False
+    """Whether it lacks some frames of the layer that it is made of."""
 
     def __init__(
         self, participant: str, kind: str, rid: str, ssrc: int, codec: str, clock_rate: int, *, nack: bool
@@ -64,16 +70,14 @@ class Stream:
         """The last packets of redundant sound: timestamp and what they said."""
         self.plain: Stream | None = None
         """The same sound without redundancy, for those who cannot read RED or whose line is too weak for it."""
-        self.slow = False
-        """Whether it is such a twin: without some of its frames."""
-        self.thin: Stream | None = None
-        """The same picture at a part of its frame rate (conference.media.thin); its numbers stand below."""
-        self.thin_seq = self.thin_picture = 0
+        self.thin: Thin | None = None
+        """The same picture at a part of its frame rate."""
         self.fan: Fan | None = None
         self.height = 0
         self.level = float(SILENT)
         self.reset()
         self.bitrate = 0
+        self._rates: deque[int] = deque(maxlen=USUAL_S)
         self._rate_octets = 0
         self._rate_at = 0.0
 
@@ -100,9 +104,6 @@ class Stream:
         self.jitter = 0.0
         self._transit = 0.0
         self.missing: dict[int, list[float]] = {}
-        self.thin_at = -1
-        """The extended number that the thin twin has come to; -1: it begins at the next packet."""
-        self.thin_source = -1
         self.unrecovered = 0
         self.recovered = 0
         """Packets of sound that came again in the one behind them (RED)."""
@@ -217,8 +218,17 @@ class Stream:
         if self._rate_at:
             passed = max(now - self._rate_at, 0.001)
             self.bitrate = int(max(0, self.octets - self._rate_octets) * 8 / passed)
+            if self.bitrate:
+                self._rates.append(self.bitrate)
+            else:
+                self._rates.clear()
         self._rate_at = now
         self._rate_octets = self.octets
+
+    @property
+    def usual_bps(self) -> int:
+        """The median bitrate of the last USUAL_S seconds: one with a key frame in it says nothing of the others. 0: nothing comes."""
+        return int(median(self._rates)) if self._rates else 0
 
     def forget_old(self, now: float) -> None:
         """Let go of packets older than CACHE_S (`now`: monotonic seconds); called about once a second."""

@@ -15,7 +15,7 @@ HEIGHT_SLACK = 0.8
 """A layer is large enough when it has 80 % of the wanted height: 360 lines do for 400 pixels."""
 
 BACK_SLACK = 1.3
-"""A picture with fewer frames gets all of them again only with room to spare: each change costs a key frame, which looks like a higher rate."""
+"""A picture gets more than it has only with room to spare: each change costs a key frame, and nobody can watch pictures that come and go."""
 STILL_FASTEST_S = 1.0
 STILL_SLOWEST_S = 5.0
 """Key frames alone, one in one to five seconds; what does not carry even that carries no picture."""
@@ -38,7 +38,7 @@ class Layer:
 class Want:
     """A picture slot's wish: the layers there are (lowest first), and the height at which it is shown, in device pixels.
 
-    `still_bits` is the size of one key frame of the lowest layer; `slowed`: at present it is shown with fewer frames.
+    `still_bits` is the size of one key frame of the lowest layer; `holds` the number of the layer that it shows moving at present (-1: none).
     """
 
     slot: str
@@ -47,7 +47,11 @@ class Want:
     screen: bool = False
     speaking: bool = False
     still_bits: int = 64_000
-    slowed: bool = False
+    holds: int = -1
+
+    def has_room(self, index: int, more_bps: int, left_bps: int) -> bool:
+        """Whether layer number `index`, which costs `more_bps`, has room in `left_bps`."""
+        return more_bps * (1.0 if index <= self.holds else BACK_SLACK) <= left_bps
 
     @property
     def large_enough(self) -> int:
@@ -79,19 +83,19 @@ def voices(budget_bps: int) -> int:
     return max(1, min(VOICES_MAX, budget_bps // VOICE_BPS))
 
 
-def allocate(wants: Sequence[Want], budget_bps: int) -> Plan:
+def allocate(wants: Sequence[Want], budget_bps: int, speaking: int) -> Plan:
     """Share the budget: sound first, then every picture its lowest layer, then stills for the others, then larger layers.
 
-    Shared screens come first, then who speaks, then the slots in their order; none gets a layer beyond its wanted height.
+    `speaking`: how many have been heard at once lately. Shared screens come first, then who speaks, then the slots in their order; none gets a
+    layer beyond its wanted height. More budget never makes less room for pictures.
     """
     ordered = sorted((want for want in wants if want.layers), key=lambda want: (not want.screen, not want.speaking))
-    sound = VOICE_BPS * voices(budget_bps)
-    left = budget_bps - sound
+    left = max(0, budget_bps - VOICE_BPS * max(1, min(VOICES_MAX, speaking)))
     moving: dict[str, int] = {}
     standing: list[Want] = []
     for want in ordered:
         lowest = want.layers[0].bitrate_bps
-        if lowest <= left:
+        if want.has_room(0, lowest, left):
             moving[want.slot] = 0
             left -= lowest
         else:
@@ -103,7 +107,7 @@ def allocate(wants: Sequence[Want], budget_bps: int) -> Plan:
     by_slot = {want.slot: want for want in ordered}
     chosen = {slot: by_slot[slot].layers[index] for slot, index in moving.items()}
     choices |= {slot: Choice(layer.rid, slow=layer.slow) for slot, layer in chosen.items()}
-    needed = sound + sum(want.layers[want.large_enough].bitrate_bps for want in ordered)
+    needed = VOICE_BPS * VOICES_MAX + sum(want.layers[want.large_enough].bitrate_bps for want in ordered)
     return Plan(choices, _step(ordered, moving, stills), needed)
 
 
@@ -128,9 +132,7 @@ def _raise_layers(ordered: Sequence[Want], moving: dict[str, int], left: int) ->
             if index is None or index >= want.large_enough:
                 continue
             extra = want.layers[index + 1].bitrate_bps - want.layers[index].bitrate_bps
-            if want.slowed and want.layers[index].slow:
-                extra = int(extra * BACK_SLACK)
-            if extra <= left:
+            if want.has_room(index + 1, extra, left):
                 moving[want.slot] = index + 1
                 left -= extra
                 raised = True

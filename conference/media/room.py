@@ -1,10 +1,10 @@
 """A room on the node: its sessions, who is heard, which picture goes into which slot. It owns its sessions; the node owns the room."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from conference.media.ingress import Stream
-from conference.media.ladder import Want, allocate, voices
+from conference.media.ladder import Layer, Want, allocate, voices
 from conference.media.negotiate import RIDS
 from conference.media.selector import Speaking, heard_by, loudest
 from conference.media.session import CLOSED_AFTER_S, LOST_AFTER_S, Session
@@ -18,6 +18,8 @@ SPEAKERS_EVERY_S = 0.2
 PICTURES_EVERY_S = 0.5
 REPORT_EVERY_S = 1.0
 WANT_HEIGHT_MAX = 4320
+TALK_LASTS_S = 10.0
+"""Who has spoken is expected to speak again for so long: pictures must not come and go with each word."""
 REDUNDANT_FROM_BPS = 400_000
 REDUNDANT_LOSSY_FROM_BPS = 120_000
 LOSSY = 0.03
@@ -40,6 +42,8 @@ class Room:
         self._notify = notify
         self._speaking = Speaking([], {})
         self._told_speakers: list[str] = []
+        self._talked: dict[str, float] = {}
+        """When each participant who is here was among the loudest last."""
         self._speakers_at = 0.0
         self._pictures_at = 0.0
         self._report_at = 0.0
@@ -67,6 +71,7 @@ class Room:
             return
         if self._by_participant.get(session.participant) is session:
             del self._by_participant[session.participant]
+            self._talked.pop(session.participant, None)
         session.close()
         self.tell(session, "closed", reason)
         self._speakers_at = self._pictures_at = 0.0
@@ -157,6 +162,8 @@ class Room:
         for stream in microphones.values():
             stream.deep = deep
         audible = [name for name in self._speaking.order if levels.get(name, 127.0) < 60.0][:SPEAKERS]
+        for name in audible:
+            self._talked[name] = now
         if audible != self._told_speakers:
             self._told_speakers = audible
             self._notify("speakers", {"room": self.name, "participants": audible})
@@ -194,9 +201,10 @@ class Room:
             found[slot.name] = streams
             speaking = wish[0] in self._told_speakers[:1]
             layers = owner.upstream.layers(wish[1], streams, now)
-            slowed = slot.manner == "slow"
-            wants.append(Want(slot.name, layers, wish[2], wish[1] == "screen", speaking, slot.still_bits, slowed))
-        plan = allocate(wants, downstream.link.budget_bps)
+            holds = _number(layers, slot, wish)
+            wants.append(Want(slot.name, layers, wish[2], wish[1] == "screen", speaking, slot.still_bits, holds))
+        talkers = sum(now - at < TALK_LASTS_S for name, at in self._talked.items() if name != session.participant)
+        plan = allocate(wants, downstream.link.budget_bps, talkers)
         downstream.step, downstream.needed_bps = plan.step, plan.needed_bps
         for name, choice in plan.choices.items():
             slot = downstream.slots[name]
@@ -257,6 +265,14 @@ class Room:
     def describe(self, now: float) -> dict[str, Any]:
         """Figures for `node.stats`."""
         return {"room": self.name, "sessions": [session.describe(now) for session in self.sessions.values()]}
+
+
+def _number(layers: Sequence[Layer], slot: Slot, wish: tuple[str, str, int]) -> int:
+    """Which of the wished picture's layers the slot shows, or is about to show, moving; -1: none."""
+    stream = slot.pending or slot.stream
+    if stream is None or slot.standing is not None or (stream.participant, stream.kind) != wish[:2]:
+        return -1
+    return next((at for at, one in enumerate(layers) if (one.rid, one.slow) == (stream.rid, stream.slow)), -1)
 
 
 def _nearest(streams: list[Stream], rid: str) -> Stream:

@@ -15,7 +15,7 @@ from conference.media.negotiate import ABS_SEND_TIME, AUDIO_LEVEL, RIDS, Offer
 from conference.media.slots import RED
 from conference.media.sources import Sources
 from conference.media.stats import Counters
-from conference.media.thin import thinned, twin_of
+from conference.media.thin import Thin
 from conference.media.wire import RTP_HEADER, RTP_HEADER_BYTES, Packet, extension, payload_bounds, rtx_original
 
 KEY_FRAME_EVERY_S = 0.4
@@ -111,19 +111,16 @@ class Upstream:
             self._hear(stream, data)
         self._take(stream, packet, now)
         if stream.thin is not None:
-            self._slow(stream, stream.thin, packet, now)
+            self._thin_out(stream, stream.thin, packet, now)
         elif packet.tid and stream.rid in LOWEST:
-            stream.thin = twin_of(stream)
+            stream.thin = Thin(stream)
 
-    def _slow(self, stream: Stream, thin: Stream, packet: Packet, now: float) -> None:
-        """The twin of a layer, for lines that carry fewer frames: made while somebody sees it or waits for it, measured always."""
+    def _thin_out(self, stream: Stream, thin: Thin, packet: Packet, now: float) -> None:
         if thin.sinks or thin.waiting:
-            for one in thinned(stream, packet):
+            for one in thin.next_of(stream, packet):
                 self._take(thin, one, now)
-            return
-        stream.thin_at = -1
-        if packet.tid == 0:
-            thin.octets += packet.end - packet.offset
+        else:
+            thin.skip(packet)
 
     def _hear(self, stream: Stream, data: bytes) -> None:
         value = extension(data, self._audio_level)
@@ -254,9 +251,9 @@ class Upstream:
             if rid in present or self._would_come(rid, now):
                 stream = known.get(rid)
                 height = stream.height if stream is not None and stream.height else DEFAULT_HEIGHTS.get(rid, 720)
-                rate = stream.bitrate if stream is not None and rid in present else 0
-                if stream is not None and rate and stream.thin is not None and 0 < stream.thin.bitrate < rate:
-                    chosen.append(Layer(rid, height, stream.thin.bitrate, slow=True))
+                rate = stream.usual_bps if stream is not None and rid in present else 0
+                if stream is not None and rate and stream.thin is not None and 0 < stream.thin.usual_bps < rate:
+                    chosen.append(Layer(rid, height, stream.thin.usual_bps, slow=True))
                 chosen.append(Layer(rid, height, rate or DEFAULT_BITRATES_BPS.get(rid, 1_500_000)))
         return tuple(chosen)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from conference.media import rtcp
 from conference.media.ingress import Stream
+from conference.media.ladder import BACK_SLACK, VOICE_BPS
 from conference.media.negotiate import Codec
 from conference.media.slots import Slot
 from tests.media.fuzz import Bench
@@ -128,9 +129,9 @@ def test_without_anybody_who_sees_it_a_twin_costs_nothing_but_its_measure() -> N
 
 def test_a_muted_camera_is_dark_in_both_forms() -> None:
     camera, slot = slow_slot()
-    camera.bench.publisher.sources.grant(["audio"])
+    camera.bench.publisher.sources.grant(["audio"], 1)
     assert slot.stream is None
-    camera.bench.publisher.sources.grant(["audio", "camera"])
+    camera.bench.publisher.sources.grant(["audio", "camera"], 2)
     camera.send(100, key=True)
     camera.send(*range(101, 110))
     assert camera.stream.started
@@ -157,11 +158,12 @@ def test_a_line_that_carries_the_base_frames_gets_them_and_the_page_is_told() ->
     link = bench.watcher.downstream.link
     # No probes: they need a loop.
     link.tick = lambda *_: None  # type: ignore[method-assign]
-    link.budget_bps = 50_000 + camera.thin.bitrate + 1
-    assert camera.thin.bitrate + 1 < camera.stream.bitrate
+    budget = VOICE_BPS + int(camera.thin.usual_bps * BACK_SLACK) + 1
+    assert budget < VOICE_BPS + camera.stream.usual_bps
+    link.budget_bps = budget
     for _ in range(40):
         camera.send(number, key=number % 16 == 0)
-        link.budget_bps = 50_000 + camera.thin.bitrate + 1
+        link.budget_bps = budget
         bench.pass_time()
         number += 1
     lines = [one["step"] for one in told if one["event"] == "line" and one["session"] == "watcher"]
