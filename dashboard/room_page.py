@@ -24,6 +24,7 @@ CLIENT = Path(conference.__file__).parent / "client"
 SERVED = frozenset({".js", ".css"})
 LINK_LENGTH = 200
 CODE_SCALE = 4
+CHUNK_BYTES = 64 * 1024
 
 
 class RoomPage:
@@ -137,6 +138,12 @@ class RoomPage:
             state = record.public_state(session, room)
         return _json(state)
 
+    def line(self) -> Response:
+        """`POST /api/v1/line`: takes what is sent and forgets it; the page measures how fast its line carries that (dashboard.body_limit)."""
+        while request.stream.read(CHUNK_BYTES):
+            pass
+        return Response(status=204)
+
     def asset(self, name: str) -> Response:
         """A module or style of the page."""
         if Path(name).suffix not in SERVED:
@@ -185,6 +192,7 @@ def create_room_page(gate: Gate, database: Database, clock: Clock, settings: Set
     blueprint.add_url_rule("/api/v1/rooms", "list", gate.needs("room.join")(views.list))
     blueprint.add_url_rule("/api/v1/rooms/<room_id>/minutes", "minutes", gate.needs("room.join")(views.minutes))
     for path, name, view in (
+        ("/api/v1/line", "line", gate.public("keeps nothing; who holds a join link has no name yet")(views.line)),
         ("/api/v1/rooms", "open", gate.needs("room.open")(views.open)),
         ("/api/v1/rooms/<room_id>/links", "invite", gate.needs("room.link")(views.invite)),
         ("/api/v1/rooms/<room_id>/rings/<site_id>", "answer", gate.needs("room.answer")(views.answer)),

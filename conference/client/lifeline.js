@@ -7,7 +7,7 @@ import { newSessionId, Session } from "./session.js";
 import { Refused, Wire } from "./wire.js";
 
 /** @typedef {import("./wire.js").Welcome} Welcome */
-/** @typedef {"connecting" | "waiting" | "live" | "reconnecting" | "signal_lost" | "no_node" | "over"} LinkState */
+/** @typedef {"connecting" | "waiting" | "live" | "reconnecting" | "signal_lost" | "no_node" | "no_media" | "over"} LinkState */
 /** What the server tells, without what the lifeline does itself. @typedef {Omit<import("./wire.js").Heard, "up" | "down" | "dialling" | "refused" | "closed" | "admitted">} Told */
 /**
  * Whose lifeline it is.
@@ -54,6 +54,8 @@ export class Lifeline {
     /** @type {Session | null} one that was made before it is needed */
     this.spare = null;
     this.tries = 0;
+    /** Whether the platform and the node answered the last try, and the link came all the same not: UDP is blocked on the way, most often. */
+    this.unheard = false;
     /** Whether one wants to be in the room: before that the wire is only dialled. */
     this.started = false;
     this.dialledAt = 0;
@@ -196,7 +198,7 @@ export class Lifeline {
     this.attempt += 1;
     const attempt = this.attempt;
     this.tries += 1;
-    if (this.tries > 1) this.#say("reconnecting");
+    if (this.tries > 1) this.#say(this.unheard ? "no_media" : "reconnecting");
     this.coming?.close();
     this.coming = null;
     try {
@@ -214,7 +216,7 @@ export class Lifeline {
       const answer = await this.ask("offer", { sdp });
       if (attempt !== this.attempt) return;
       this.deadTimer = setTimeout(() => {
-        if (this.coming === session) this.renew();
+        if (this.coming === session) this.#didNotCome();
       }, CONNECT_TIMEOUT_MS);
       await session.accept(answer);
       if (attempt !== this.attempt) return;
@@ -259,6 +261,8 @@ export class Lifeline {
         clearTimeout(this.deadTimer);
         this.tries = 0;
         this.#say(this.stands ? "live" : "signal_lost");
+      } else if (state === "failed" && session === this.coming) {
+        this.#didNotCome();
       } else if (state === "failed" || state === "closed") {
         this.renew();
       } else if (state === "disconnected" && session === this.session) {
@@ -270,11 +274,19 @@ export class Lifeline {
     };
   }
 
+  /** Everything was said, and no link came of it. */
+  #didNotCome() {
+    this.unheard = true;
+    this.#say("no_media");
+    this.renew();
+  }
+
   /** The new session's link stands: it is the one from now on. @param {Session} session */
   #takeOver(session) {
     const old = this.session;
     this.session = session;
     this.coming = null;
+    this.unheard = false;
     this.owner.tookOver(session);
     old?.close();
   }
@@ -289,6 +301,7 @@ export class Lifeline {
   /** @param {unknown} error */
   #failed(error) {
     const code = error instanceof Refused ? error.code : "";
+    this.unheard = false;
     if (FINAL_CODES.has(code)) {
       this.end(code);
       return;

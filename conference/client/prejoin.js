@@ -11,9 +11,8 @@ import { byId, config, t } from "./text.js";
 /** @typedef {"good" | "weak" | "bad"} Verdict */
 
 /** A file of ours that every page needs anyway, large enough to measure with. */
-const LARGE = "/assets/vendor/noto-sans-sc/index.css";
-const SMALL = "/assets/css/tokens.css";
-const PICTURES_KBPS = 800;
+const CHECKED = { small: "/assets/css/tokens.css", large: "/assets/vendor/noto-sans-sc/index.css", sink: "/api/v1/line" };
+const PICTURES_KBPS = { down: 800, up: 500 };
 const VOICE_KBPS = 100;
 const SLOW_MS = 400;
 /** Below this level nobody speaks, or the microphone is switched off at its cable. */
@@ -159,10 +158,10 @@ export class Prejoin {
   async #checkLine() {
     this.#sayLine("checking", t("room.prejoin.line_checking"));
     try {
-      const { roundTripMs, kbps } = await measure(SMALL, LARGE);
-      const verdict = verdictOf(roundTripMs, kbps);
-      const rate = kbps >= 10_000 ? `${Math.round(kbps / 1000)} Mbit/s` : kbps >= 1000 ? `${(kbps / 1000).toFixed(1)} Mbit/s` : `${Math.round(kbps)} kbit/s`;
-      this.#sayLine(verdict, t(`room.prejoin.line_${verdict}`, { rate, ms: Math.max(1, Math.round(roundTripMs)) }));
+      const measured = await measure(CHECKED);
+      const verdict = verdictOf(measured);
+      const { roundTripMs, downKbps, upKbps } = measured;
+      this.#sayLine(verdict, t(`room.prejoin.line_${verdict}`, { down: rateOf(downKbps), up: rateOf(upKbps), ms: Math.max(1, Math.round(roundTripMs)) }));
     } catch {
       this.#sayLine("bad", t("room.prejoin.line_none"));
     }
@@ -175,10 +174,16 @@ export class Prejoin {
   }
 }
 
-/** @param {number} roundTripMs @param {number} kbps @returns {Verdict} */
-function verdictOf(roundTripMs, kbps) {
-  if (kbps < VOICE_KBPS) return "bad";
-  return kbps < PICTURES_KBPS || roundTripMs > SLOW_MS ? "weak" : "good";
+/** @param {import("./linecheck.js").Measured} measured @returns {Verdict} */
+function verdictOf({ roundTripMs, downKbps, upKbps }) {
+  if (Math.min(downKbps, upKbps) < VOICE_KBPS) return "bad";
+  return downKbps < PICTURES_KBPS.down || upKbps < PICTURES_KBPS.up || roundTripMs > SLOW_MS ? "weak" : "good";
+}
+
+/** @param {number} kbps */
+function rateOf(kbps) {
+  if (kbps >= 10_000) return `${Math.round(kbps / 1000)} Mbit/s`;
+  return kbps >= 1000 ? `${(kbps / 1000).toFixed(1)} Mbit/s` : `${Math.round(kbps)} kbit/s`;
 }
 
 /** @param {devices.Kind} kind @param {devices.Cause | "unplugged" | null} cause */
