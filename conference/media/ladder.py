@@ -54,6 +54,12 @@ class Want:
         return more_bps * (1.0 if index <= self.holds else BACK_SLACK) <= left_bps
 
     @property
+    def needed_bps(self) -> int:
+        """The room in which it would get the layer that is large enough."""
+        index = self.large_enough
+        return int(self.layers[index].bitrate_bps * (1.0 if index <= self.holds else BACK_SLACK))
+
+    @property
     def large_enough(self) -> int:
         """The lowest layer that has the wanted height and all frames, or the highest."""
         heights = [layer.height >= self.height * HEIGHT_SLACK and not layer.slow for layer in self.layers]
@@ -107,7 +113,7 @@ def allocate(wants: Sequence[Want], budget_bps: int, speaking: int) -> Plan:
     by_slot = {want.slot: want for want in ordered}
     chosen = {slot: by_slot[slot].layers[index] for slot, index in moving.items()}
     choices |= {slot: Choice(layer.rid, slow=layer.slow) for slot, layer in chosen.items()}
-    needed = VOICE_BPS * VOICES_MAX + sum(want.layers[want.large_enough].bitrate_bps for want in ordered)
+    needed = VOICE_BPS * VOICES_MAX + sum(want.needed_bps for want in ordered)
     return Plan(choices, _step(ordered, moving, stills), needed)
 
 

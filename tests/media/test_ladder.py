@@ -89,6 +89,13 @@ def test_a_picture_gets_more_than_it_has_only_with_room_to_spare_so_that_it_does
         assert allocate([Want("v0", layers, 180, holds=holds)], SOUND_BPS + budget, ALL).step == step, (budget, holds)
 
 
+def test_a_line_that_has_what_is_needed_gets_everything() -> None:
+    for layers in (LAYERS, (Layer("q", 180, 50_000, slow=True), *LAYERS)):
+        wants = [Want("v0", layers, 720), Want("v1", layers, 360), Want("v2", layers, 180)]
+        plan = allocate(wants, 10_000, ALL)
+        assert plan.step == "speech" and allocate(wants, plan.needed_bps, ALL).step == "full"
+
+
 def test_who_speaks_takes_room_from_pictures_and_who_is_silent_does_not() -> None:
     wants = [shown("v0", LAYERS, 180)]
     steps = [allocate(wants, 200_000, speaking).step for speaking in (0, 1, 2, 3)]
