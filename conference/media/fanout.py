@@ -5,6 +5,7 @@ subscribers at once with numpy (`fill_block`); both give the same bytes (tests/m
 A row: 12 bytes RTP header, 8 bytes of header extension holding abs-send-time, the payload with PictureID and TL0PICIDX rewritten.
 """
 
+from collections.abc import Iterator
 from struct import Struct
 from typing import Any
 
@@ -14,7 +15,7 @@ from conference.media import srtp
 from conference.media.ingress import Stream
 from conference.media.slots import Slot
 from conference.media.stats import Counters
-from conference.media.udp import ROW_BYTES, SEGMENT_RUN_MAX, SEND_ROWS, UdpPort
+from conference.media.udp import MESSAGE, ROW_BYTES, SEGMENT_RUN_MAX, SEND_ROWS, UdpPort
 from conference.media.wire import ONE_BYTE_PROFILE, Packet
 
 BLOCK_ROWS_MIN = 30
@@ -50,7 +51,7 @@ class Fan:
         "extension",
         "handles",
         "kind",
-        "names",
+        "messages",
         "picture_delta",
         "seq_delta",
         "sinks",
@@ -60,19 +61,22 @@ class Fan:
         "tl0_delta",
     )
 
-    def __init__(self, sinks: list[Slot]) -> None:
+    def __init__(self, sinks: list[Slot], name_bytes: int) -> None:
         self.sinks = sinks
         # A peer that needs its source named has its own control message: rare (several interfaces), so it goes row by row.
         self.sourced = any(slot.target.control for slot in sinks)
         self.handles = [slot.target.handle for slot in sinks]
-        self.names = np.array([slot.target.name for slot in sinks], np.uint64)
+        self.messages = np.zeros(len(sinks), MESSAGE)
+        self.messages["name"] = [slot.target.name for slot in sinks]
+        self.messages["name_bytes"] = name_bytes
+        self.messages["iov_count"] = 1
         self.seq_delta = np.array([slot.seq_delta for slot in sinks], U16)[:, None]
         self.timestamp_delta = np.array([slot.timestamp_delta for slot in sinks], U32)[:, None]
         self.ssrc = np.array([slot.ssrc for slot in sinks], U32)[:, None]
         self.kind = np.array([slot.payload_type for slot in sinks], np.uint8)[:, None]
         self.extension = np.array([slot.extension_head for slot in sinks], U32)[:, None]
-        self.picture_delta = np.array([slot.picture_delta for slot in sinks], U16)
-        self.tl0_delta = np.array([slot.tl0_delta for slot in sinks], np.uint8)
+        self.picture_delta = np.array([slot.picture_delta for slot in sinks], U16)[:, None]
+        self.tl0_delta = np.array([slot.tl0_delta for slot in sinks], np.uint8)[:, None]
 
 
 def runs(sizes: list[int]) -> list[tuple[int, int]]:
@@ -87,6 +91,23 @@ def runs(sizes: list[int]) -> list[tuple[int, int]]:
             start = index
     result.append((start, len(sizes) - start))
     return result
+
+
+def frames(packets: list[Packet]) -> Iterator[tuple[int, int]]:
+    """Split a burst into (start, end) of packets in which the same is rewritten at the same places."""
+    start = 0
+    first = packets[0]
+    for index, packet in enumerate(packets):
+        if (
+            packet.picture != first.picture
+            or packet.picture_at != first.picture_at
+            or packet.picture_wide != first.picture_wide
+            or packet.tl0 != first.tl0
+            or packet.tl0_at != first.tl0_at
+        ):
+            yield start, index
+            start, first = index, packet
+    yield start, len(packets)
 
 
 class Fanout:
@@ -126,7 +147,7 @@ class Fanout:
         for stream, packets in self._bursts.items():
             fan = stream.fan
             if fan is None:
-                fan = stream.fan = Fan(list(stream.sinks))
+                fan = stream.fan = Fan(list(stream.sinks), self._port.name_bytes)
             count = len(fan.sinks)
             if not count:
                 continue
@@ -352,40 +373,40 @@ class Fanout:
         for index, packet in enumerate(packets):
             size = packet.end - packet.offset
             sizes.append(size)
-            column = block[:, index]
-            column[:, HEADER_BYTES : HEADER_BYTES + size] = np.frombuffer(packet.data, np.uint8, size, packet.offset)
+            payload = np.frombuffer(packet.data, np.uint8, size, packet.offset)
+            block[:, index, HEADER_BYTES : HEADER_BYTES + size] = payload
+        for start, end in frames(packets):
+            packet = packets[start]
+            frame = block[:, start:end]
             if packet.picture_at:
                 at = HEADER_BYTES + packet.picture_at
                 if packet.picture_wide:
                     picture = (fan.picture_delta + U16(packet.picture)) | U16(0x8000)
-                    column[:, at] = picture >> 8
-                    column[:, at + 1] = picture & 0xFF
+                    frame[..., at] = picture >> 8
+                    frame[..., at + 1] = picture & 0xFF
                 else:
-                    column[:, at] = (fan.picture_delta + U16(packet.picture)) & 0x7F
+                    frame[..., at] = (fan.picture_delta + U16(packet.picture)) & 0x7F
             if packet.tl0_at:
-                column[:, HEADER_BYTES + packet.tl0_at] = fan.tl0_delta + np.uint8(packet.tl0)
+                frame[..., HEADER_BYTES + packet.tl0_at] = fan.tl0_delta + np.uint8(packet.tl0)
         lengths = self._port.sizes[first : first + rows].reshape(width, count)
-        lengths[:] = [size + HEADER_BYTES for size in sizes]
+        lengths[:] = sizes[0] + HEADER_BYTES if count == 1 else [size + HEADER_BYTES for size in sizes]
         return sizes
 
     def _describe(self, fan: Fan, sizes: list[int], first: int, count: int) -> None:
         """One message for each subscriber and run of equal sizes."""
         port = self._port
         width = len(fan.sinks)
-        bases = port.iov_base + 16 * (first + np.arange(width, dtype=np.uint64) * count)
+        end = first + width * count
         parts = runs(sizes) if port.segmentation and count > 1 else [(index, 1) for index in range(count)]
         for start, length in parts:
             messages = port.messages[self._message : self._message + width]
-            messages["name"] = fan.names
-            messages["iov"] = bases + 16 * start
-            messages["iov_count"] = length
+            messages[:] = fan.messages
+            messages["iov"] = port.iovs[first + start : end : count]
             if length > 1:
-                first_sizes = port.sizes[first + start : first + width * count : count].astype(np.uint64)
+                first_sizes = port.sizes[first + start : end : count].astype(np.uint64)
+                messages["iov_count"] = length
                 messages["control"] = port.control_base + first_sizes * port.control_bytes
                 messages["control_bytes"] = port.control_bytes
-            else:
-                messages["control"] = 0
-                messages["control_bytes"] = 0
             self._message += width
 
     def _send(self) -> None:

@@ -77,6 +77,8 @@ class Stream:
         self.level = float(SILENT)
         self.reset()
         self.bitrate = 0
+        self.usual_bps = 0
+        """The median of the last USUAL_S bitrates: a second with a key frame in it says nothing of the others. 0: nothing comes."""
         self._rates: deque[int] = deque(maxlen=USUAL_S)
         self._rate_octets = 0
         self._rate_at = 0.0
@@ -220,15 +222,12 @@ class Stream:
             self.bitrate = int(max(0, self.octets - self._rate_octets) * 8 / passed)
             if self.bitrate:
                 self._rates.append(self.bitrate)
+                self.usual_bps = int(median(self._rates))
             else:
                 self._rates.clear()
+                self.usual_bps = 0
         self._rate_at = now
         self._rate_octets = self.octets
-
-    @property
-    def usual_bps(self) -> int:
-        """The median bitrate of the last USUAL_S seconds: one with a key frame in it says nothing of the others. 0: nothing comes."""
-        return int(median(self._rates)) if self._rates else 0
 
     def forget_old(self, now: float) -> None:
         """Let go of packets older than CACHE_S (`now`: monotonic seconds); called about once a second."""

@@ -40,15 +40,16 @@ _IN_CONTROL_BYTES = 64
 NAME_STRIDE = 32
 """Place of one address in a table: `struct sockaddr_in6` and padding."""
 
+_MESSAGE_SIZE_AT = 56
 MESSAGE = np.dtype(
     {
         "names": ["name", "name_bytes", "iov", "iov_count", "control", "control_bytes", "flags", "size"],
         "formats": ["u8", "u4", "u8", "u8", "u8", "u8", "i4", "u4"],
-        "offsets": [0, 8, 16, 24, 32, 40, 48, 56],
+        "offsets": [0, 8, 16, 24, 32, 40, 48, _MESSAGE_SIZE_AT],
         "itemsize": 64,
     }
 )
-"""struct mmsghdr of 64-bit Linux."""
+"""struct mmsghdr of 64-bit Linux, little-endian."""
 
 IOVEC = np.dtype([("base", "u8"), ("size", "u8")])
 
@@ -105,12 +106,8 @@ class UdpPort:
     def _make_receive_rows(self) -> None:
         self._in = _aligned(RECEIVE_ROWS)
         self.in_view = self._in.reshape(-1).data
-        self._in_sizes = np.zeros(RECEIVE_ROWS, np.int32)
-        self.in_sizes = self._in_sizes.data
         base = srtp.pointer(self._in)
-        lengths = srtp.length_pointer(self._in_sizes)
         self.in_rows = [base + row * ROW_BYTES for row in range(RECEIVE_ROWS)]
-        self.in_lengths = [lengths + row for row in range(RECEIVE_ROWS)]
         self._in_names = np.zeros((RECEIVE_ROWS, NAME_STRIDE), np.uint8)
         self.in_names = self._in_names.reshape(-1).data
         self._in_iov = np.zeros(RECEIVE_ROWS, IOVEC)
@@ -128,22 +125,26 @@ class UdpPort:
         )
         self._in_control_sizes = self._in_messages["control_bytes"]
         self._in_control_sizes[:] = _IN_CONTROL_BYTES
-        self._in_message_sizes = self._in_messages["size"]
+        # Where the kernel writes how long a datagram is, libsrtp writes how long it is decrypted.
+        self.in_sizes = self._in_messages["size"].data
+        lengths = srtp.length_pointer(self._in_messages) + _MESSAGE_SIZE_AT // 4
+        self.in_lengths = [lengths + row * MESSAGE.itemsize // 4 for row in range(RECEIVE_ROWS)]
         self._in_pointer = _ffi.cast("void *", self._in_messages.ctypes.data)
 
     def _make_send_rows(self) -> None:
         self.memory = _aligned(SEND_ROWS)
         self.view = self.memory.reshape(-1).data
-        self.sizes = np.zeros(SEND_ROWS, np.int32)
-        self.sizes_view = self.sizes.data
         base = srtp.pointer(self.memory)
-        lengths = srtp.length_pointer(self.sizes)
         self.rows = [base + row * ROW_BYTES for row in range(SEND_ROWS)]
-        self.lengths = [lengths + row for row in range(SEND_ROWS)]
         self._iov = np.zeros(SEND_ROWS, IOVEC)
         self._iov["base"] = self.memory.ctypes.data + np.arange(SEND_ROWS, dtype=np.uint64) * ROW_BYTES
-        self._iov_sizes = self._iov["size"]
-        self.iov_base = self._iov.ctypes.data
+        self.iov_base: int = self._iov.ctypes.data
+        self.iovs = self.iov_base + np.arange(SEND_ROWS, dtype=np.uint64) * IOVEC.itemsize
+        # Where libsrtp writes how long a row is encrypted, the kernel reads it: the lower half of a 64-bit size, whose upper half stays 0.
+        self.sizes = self._iov.view(np.int32)[2::4]
+        self.sizes_view = self.sizes.data
+        lengths = srtp.length_pointer(self._iov) + 2
+        self.lengths = [lengths + row * IOVEC.itemsize // 4 for row in range(SEND_ROWS)]
         self.messages = np.zeros(SEND_ROWS, MESSAGE)
         self.name_bytes = self.form.name_bytes
         self.messages["name_bytes"] = self.name_bytes
@@ -219,7 +220,6 @@ class UdpPort:
         count: int = self._libc.recvmmsg(self._fd, self._in_pointer, RECEIVE_ROWS, _MSG_DONTWAIT, _ffi.NULL)
         if count <= 0:
             return 0
-        self._in_sizes[:count] = self._in_message_sizes[:count]
         self._in_control_sizes[:count] = _IN_CONTROL_BYTES
         return count
 
@@ -261,7 +261,6 @@ class UdpPort:
 
     def send(self, rows: int, count: int) -> int:
         """Send `count` messages that use the first `rows` rows; returns the datagrams handed to the kernel."""
-        self._iov_sizes[:rows] = self.sizes[:rows]
         if self._libc is None:
             return self._send_one_by_one(count)
         done = 0

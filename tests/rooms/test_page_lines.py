@@ -50,7 +50,9 @@ def test_the_old_connection_lives_on_until_the_new_one_stands(served: Served, ch
         until_sees(village, 1)
 
 
-def test_tries_are_counted_where_the_person_sees_it(served: Served, chromium: Browser) -> None:
+def test_tries_are_counted_where_the_person_sees_it_and_so_is_what_stands_in_the_way(
+    served: Served, chromium: Browser
+) -> None:
     with relay_to(served.media_port) as line:
         consultation = Consultation(served, chromium, line)
         village = consultation.come(VILLAGE_SITES[0])
@@ -58,6 +60,9 @@ def test_tries_are_counted_where_the_person_sees_it(served: Served, chromium: Br
         link = village.locator("#link")
         expect(link).to_have_attribute("data-link", "reconnecting", timeout=30_000)
         until(lambda: stats(village)["tries"] >= 2, 60)
+        # The platform answers, and media does not come.
+        expect(link).to_have_attribute("data-link", "no_media", timeout=30_000)
+        expect(link).to_contain_text("UDP")
         tries = stats(village)["tries"]
         expect(link).to_contain_text(f"第 {tries} 次")
         line.come_back()
