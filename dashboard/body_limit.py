@@ -5,7 +5,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_FILE_BYTES = 64 * 1024 * 1024
-LIMITS = {"/api/v1/readings/import": MAX_FILE_BYTES, "/api/v1/line": 512 * 1024}
+LIMITS = {"/api/v1/readings/import": MAX_FILE_BYTES, "/api/v1/line": 1024 * 1024}
 """Paths with a limit of their own: files, and what measures a line."""
 MAX_DRAINED_BYTES = 64 * 1024 * 1024
 """Read and thrown away of a body that is too large: a sender that is still writing would otherwise never see the answer."""

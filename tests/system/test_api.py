@@ -94,7 +94,7 @@ def test_a_body_of_ten_megabytes_is_refused(served: Served) -> None:
 
 def test_what_measures_a_line_is_taken_and_bounded(served: Served) -> None:
     assert served.call("POST", "/api/v1/line", raw=bytes(512 * 1024), token="")[0] == 204
-    assert served.call("POST", "/api/v1/line", raw=bytes(512 * 1024 + 1), token="")[0] == 413
+    assert served.call("POST", "/api/v1/line", raw=bytes(1024 * 1024 + 1), token="")[0] == 413
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "fhd_nothing", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9."])
