@@ -11,7 +11,10 @@ UPLINK_BACK_OFF = 0.85
 UPLINK_PAUSE_S = 0.5
 UPLINK_QUEUE_S = 0.08
 """Packets that take so much longer than the fastest lately are queueing up."""
+UPLINK_STANDS_S = 0.4
+"""No packet got through faster for so long: the queue stands. One that drains at once was a stall (Wi-Fi, a busy processor), and says nothing."""
 LOWEST_S = 10.0
+"""Forgotten so soon because the way itself may change (Wi-Fi to satellite): a longer way must not be taken for a queue for ever."""
 PICTURES_STOP_BPS = 110_000
 PICTURES_STOP_AFTER_S = 2.0
 PICTURES_RESUME_BPS = 160_000
@@ -51,20 +54,18 @@ LOW_FOR_S = 3.0
 
 
 class Lowest:
-    """The lowest of the last LOWEST_S to 2 × LOWEST_S: of a delay, what is left when nothing queues.
+    """The lowest of the last `kept_s` to 2 × `kept_s` seconds: of a delay, what is left when nothing queues."""
 
-    Forgotten so soon because the way itself may change (Wi-Fi to satellite): a longer way must not be taken for a queue for ever.
-    """
+    __slots__ = ("_before", "_kept_s", "_since", "_window", "value")
 
-    __slots__ = ("_before", "_since", "_window", "value")
-
-    def __init__(self) -> None:
+    def __init__(self, kept_s: float) -> None:
+        self._kept_s = kept_s
         self._since = float("-inf")
         self._window = self._before = self.value = float("inf")
 
     def take(self, value: float, now: float) -> None:
         """Take one value at `now` (monotonic seconds)."""
-        if now - self._since > LOWEST_S:
+        if now - self._since > self._kept_s:
             self._before, self._window, self._since = self._window, value, now
         self._window = min(self._window, value)
         self.value = min(self._window, self._before)
@@ -74,12 +75,12 @@ class Uplink:
     """What one publisher's link carries, from how long its packets are on the way (abs-send-time).
 
     Only differences are known: the way of each packet compared with the fastest lately. The estimate falls to a share of what arrives when
-    packets queue up, and grows otherwise, whatever is sent: a publisher that sends little for lack of a wish must not be held to that
+    a queue stands, and grows otherwise, whatever is sent: a publisher that sends little for lack of a wish must not be held to that
     little (it would never send its larger layers again).
     """
 
     __slots__ = (
-        "_arriving_bps", "_at", "_base", "_delay", "_estimate", "_lowered_at", "_rest_s", "_rest_until", "_sent", "_smooth",
+        "_arriving_bps", "_at", "_base", "_delay", "_estimate", "_lately", "_lowered_at", "_rest_s", "_rest_until", "_sent",
         "_weak_since", "_window_at", "_window_octets", "octets", "pictures",
     )  # fmt: skip
 
@@ -89,8 +90,8 @@ class Uplink:
         self._sent = -1
         self._at = 0.0
         self._delay = 0.0
-        self._base = Lowest()
-        self._smooth = 0.0
+        self._base = Lowest(LOWEST_S)
+        self._lately = Lowest(UPLINK_STANDS_S)
         self._lowered_at = 0.0
         self._window_at = 0.0
         self._window_octets = 0
@@ -119,11 +120,11 @@ class Uplink:
         self._delay += passed - step / 262144
         self._sent, self._at = sent, now
         self._base.take(self._delay, now)
-        self._smooth += 0.2 * (self._delay - self._smooth)
+        self._lately.take(self._delay, now)
         if now - self._window_at >= 0.5:
             self._arriving_bps = (self.octets - self._window_octets) * 8 / (now - self._window_at)
             self._window_at, self._window_octets = now, self.octets
-        if self._smooth - self._base.value > UPLINK_QUEUE_S and now - self._lowered_at > UPLINK_PAUSE_S:
+        if self._lately.value - self._base.value > UPLINK_QUEUE_S and now - self._lowered_at > UPLINK_PAUSE_S:
             self._lowered_at = now
             if self._arriving_bps:
                 lowered = min(self._estimate, self._arriving_bps * UPLINK_BACK_OFF)
@@ -180,7 +181,7 @@ class Downlink:
         self._remb_bps = 0
         self._low_since = 0.0
         self._trip_s = 0.0
-        self._shortest = Lowest()
+        self._shortest = Lowest(LOWEST_S)
         self._probe_at = 0.0
         self._judged_at = 0.0
         self._carried_bps = 0

@@ -127,6 +127,24 @@ def test_a_line_too_weak_for_a_camera_rests_it_and_tries_again() -> None:
     assert link.pictures, "back within the time that the room promises"
 
 
+def test_a_stall_that_drains_at_once_costs_nobody_their_picture() -> None:
+    link = Uplink()
+    at = 100.0
+    for stall_s in (0.2, 0.5, 1.0, 2.0):
+        at = send(link, at, 3.0, 0.0)
+        link.sample(int((at - stall_s) * 262144) & 0xFFFFFF, at + 0.02)
+        link.octets += int(8_000 * stall_s)
+        at = send(link, at + 0.02, 1.0, 0.0)
+        assert link.pictures and link.estimate_bps > 2_000_000
+
+
+def test_a_queue_that_stands_lowers_the_estimate_to_what_arrives() -> None:
+    link = Uplink()
+    at = send(link, 100.0, 3.0, 0.0, octets=50_000)
+    send(link, at, 2.0, 0.3, octets=50_000)
+    assert 300_000 < link.estimate_bps < 400_000
+
+
 def test_one_packet_lost_of_a_few_is_no_trouble_and_many_of_many_are() -> None:
     link = Downlink()
     for _ in range(5):
