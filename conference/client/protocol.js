@@ -35,6 +35,8 @@ import { Refused } from "./wire.js";
 
 /** How long after a failure the wish is told again. */
 const WANT_AGAIN_MS = 1000;
+/** From this loss on (share of what is sent to us) speech may come later, so that it comes whole. */
+const LOSSY = 0.08;
 
 /** A stay in one room, from `join` to `leave`; it makes as many sessions as the network asks for. */
 export class RoomClient {
@@ -202,6 +204,7 @@ export class RoomClient {
     // A browser without simulcast has one layer without a name: it goes on.
     if (session?.simulcast) void session.limitCamera(line.send.camera);
     void session?.repeatVoice(line.send.pictures).catch(() => undefined);
+    session?.waitForVoices(line.loss >= LOSSY);
   }
 
   /** @param {boolean} muted */

@@ -23,6 +23,8 @@ const THREE_LAYERS_PX = 540;
 const TWO_LAYERS_PX = 270;
 /** Speech is clear at this rate, and a weak line carries it. */
 const VOICE_BPS = 24_000;
+/** Three packets of sound and their jitter: so late comes what was lost twice. */
+const PATIENCE_MS = 120;
 /** What the node takes. With all that a browser knows, an offer for sixteen slots would be larger than the node lets in (64 KiB). */
 const CODECS = {
   audio: (/** @type {RTCRtpCodec} */ { mimeType }) => /\/(opus|red)$/i.test(mimeType),
@@ -123,6 +125,13 @@ export class Session {
     if (encoding === undefined || codec === undefined || encoding.codec?.mimeType === codec.mimeType || (twice && encoding.codec === undefined)) return;
     encoding.codec = codec;
     await this.microphone.setParameters(parameters);
+  }
+
+  /** Wait a moment longer for each word: on a line that loses much, one that is missing comes with those behind it. @param {boolean} patient */
+  waitForVoices(patient) {
+    for (const { receiver } of this.peer.getTransceivers()) {
+      if (receiver.track.kind === "audio" && "jitterBufferTarget" in receiver) receiver.jitterBufferTarget = patient ? PATIENCE_MS : null;
+    }
   }
 
   /** The one offer. @returns {Promise<string | undefined>} its SDP */

@@ -41,10 +41,10 @@ STILL_LOST = 0.5
 CUT_SHOWS_AFTER_S = 3.0
 """So much later it shows whether less loss came of sending less; if not, the line loses whatever is sent."""
 LOSS_HIGH = 0.10
-FLOOR_FOLLOWS = 0.1
-"""How fast the loss that a line has whatever is sent follows it down, a report."""
-LOSS_FORGET = 0.7
-"""How much of what was counted before still counts after a report."""
+FLOOR_HALF_LIFE_S = 7.0
+"""How fast the loss that a line has whatever is sent follows it down."""
+LOSS_HALF_LIFE_S = 2.5
+"""What was counted so long ago counts half. By time: reports of pictures come many in a second with a few packets each, those of sound every five."""
 LOSS_PACKETS_MIN = 100
 """One packet lost of ten says nothing: a small camera sends ten a second, and 5 % loss would now and then look like 20."""
 QUEUE_S = 0.06
@@ -176,6 +176,7 @@ class Downlink:
         """Padding to send on top at present, bit/s."""
         self._lost = 0.0
         self._expected = 0.0
+        self._told_at = 0.0
         self._floor = 0.0
         self._cut: _Cut | None = None
         self._remb_bps = 0
@@ -224,11 +225,13 @@ class Downlink:
 
     def lose(self, lost: float, expected: int, sending_bps: int, now: float) -> None:
         """Take what one report says: of `expected` packets since the one before, `lost` did not come."""
-        self._lost = LOSS_FORGET * self._lost + lost
-        self._expected = LOSS_FORGET * self._expected + expected
+        passed, self._told_at = now - self._told_at, now
+        kept = 0.5 ** (passed / LOSS_HALF_LIFE_S)
+        self._lost = kept * self._lost + lost
+        self._expected = kept * self._expected + expected
         self.loss = self._lost / max(self._expected, LOSS_PACKETS_MIN)
         if self.loss < self._floor:
-            self._floor += FLOOR_FOLLOWS * (self.loss - self._floor)
+            self._floor += (1 - 0.5 ** (passed / FLOOR_HALF_LIFE_S)) * (self.loss - self._floor)
         if self._cut is not None:
             self._cut.lost += lost
             self._cut.expected += expected

@@ -134,7 +134,9 @@ class Downstream:
             slot.reported = block.highest
             if came <= REPORT_PACKETS_MAX:
                 expected += came
-                lost += slot.loss * came
+                # A report counts what came again as not lost: browsers tell of a line that loses a fifth that it loses little or nothing.
+                lost += min(came, max(slot.loss * came, slot.asked))
+            slot.asked = 0
             # Each sender report measures once. A receiver goes on echoing the last one that it got, be it an hour old: the way of a report that
             # came through a full line would look like the line's for as long as no other comes, as while a slot is dark.
             trip = rtcp.round_trip_s(block, time.time()) if block.last_report != slot.echoed else None

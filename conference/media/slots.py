@@ -121,6 +121,8 @@ class Slot:
         self._rtx_seq = start >> 8 & 0x7FFF
         self._rtx_times: dict[int, float] = {}
         self.rtx_sent = 0
+        self.asked = 0
+        """Packets that the receiver missed and asked for, since its last report."""
         self.codec = ""
         self.loss = 0.0
         self.reported = 0
@@ -245,6 +247,8 @@ class Slot:
         if packet is None or packet.ext < mapping.first_ext:
             return None
         times = self._rtx_times
+        if seq not in times:
+            self.asked += 1
         if now - times.get(seq, -1.0) < RTX_REPEAT_S:
             return None
         times[seq] = now

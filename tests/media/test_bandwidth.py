@@ -29,11 +29,11 @@ def congested() -> Downlink:
     return link
 
 
-def calm(link: Downlink) -> None:
+def calm(link: Downlink, now: float = 10.0) -> None:
     """The queue is empty again."""
     for _ in range(30):
-        link.round_trip(0.02, 10.0)
-        link.lose(0.0, 100, 0, 0.0)
+        link.round_trip(0.02, now)
+        link.lose(0.0, 100, 0, now)
 
 
 def test_a_falling_estimate_counts_only_with_trouble() -> None:
@@ -74,11 +74,11 @@ def test_a_probe_that_meets_trouble_changes_nothing_and_the_next_waits_twice_as_
     calm(link)
     begin = 10.0 + PROBE_AFTER_S
     link.tick(400_000, NEEDED_BPS, begin)
-    link.lose(100, 200, 400_000, begin + 1.0)
+    link.lose(200, 300, 400_000, begin + 1.0)
     assert link.probe_bps == 0 and link.budget_bps == 500_000
     judged = begin + PROBE_S + PROBE_SHOWS_AFTER_S
     link.tick(400_000, NEEDED_BPS, judged)
-    calm(link)
+    calm(link, judged)
     link.tick(400_000, NEEDED_BPS, judged + 2 * PROBE_AFTER_S - 0.1)
     assert (link.probe_bps, link.budget_bps) == (0, 500_000)
     link.tick(400_000, NEEDED_BPS, judged + 2 * PROBE_AFTER_S)
@@ -154,6 +154,22 @@ def test_one_packet_lost_of_a_few_is_no_trouble_and_many_of_many_are() -> None:
         link.lose(30, 150, 400_000, 11.0)
     assert 0.15 < link.loss < 0.25
     assert link.budget_bps < 400_000
+
+
+def test_loss_is_told_truly_however_many_reports_tell_it() -> None:
+    link = Downlink()
+    link.lose(50.0, 250, 100_000, 10.0)
+    for step in range(1, 50):
+        link.lose(float(step % 5 == 0), 5 * (step % 5 == 0), 100_000, 10.0 + step / 25)
+    assert 0.19 < link.loss < 0.21
+
+
+def test_what_came_again_was_lost_all_the_same() -> None:
+    downstream = Bench().watcher.downstream
+    slot = downstream.slots["v0"]
+    slot.reported, slot.asked = 1000, 40
+    downstream.take_feedback(rtcp.Feedback(blocks=[rtcp.ReportBlock(slot.ssrc, 0, 0, 1200, 0, 0, 0)]), 1.0)
+    assert (downstream.link.loss, slot.asked) == (0.2, 0)
 
 
 def test_a_way_that_became_longer_is_no_queue_for_ever() -> None:
