@@ -13,6 +13,9 @@ UPLINK_QUEUE_S = 0.08
 """Packets that take so much longer than the fastest lately are queueing up."""
 UPLINK_STANDS_S = 0.4
 """No packet got through faster for so long: the queue stands. One that drains at once was a stall (Wi-Fi, a busy processor), and says nothing."""
+UPLINK_FLAT_S = 0.05
+UPLINK_FLAT_FOR_S = 1.5
+"""Packets that all take longer for so long, all the same within UPLINK_FLAT_S, while few are lost: the way became longer, as over a satellite."""
 LOWEST_S = 10.0
 """Forgotten so soon because the way itself may change (Wi-Fi to satellite): a longer way must not be taken for a queue for ever."""
 PICTURES_STOP_BPS = 110_000
@@ -49,6 +52,10 @@ LOSS_PACKETS_MIN = 100
 """One packet lost of ten says nothing: a small camera sends ten a second, and 5 % loss would now and then look like 20."""
 QUEUE_S = 0.06
 """A round trip so much longer than the shortest one means that packets queue up."""
+STEADY_S = 2.0
+STEADY_SHARE = 0.1
+STEADY_LEAST_S = 0.03
+"""Round trips that stay so near to each other for so long, while little is lost, are a longer way and no queue."""
 LOW_FOR_S = 3.0
 """A REMB below what is sent counts when it has not grown for so long: at a change of layers it lags behind."""
 
@@ -80,8 +87,8 @@ class Uplink:
     """
 
     __slots__ = (
-        "_arriving_bps", "_at", "_base", "_delay", "_estimate", "_lately", "_lowered_at", "_rest_s", "_rest_until", "_sent",
-        "_weak_since", "_window_at", "_window_octets", "octets", "pictures",
+        "_arriving_bps", "_at", "_base", "_calm_bps", "_delay", "_estimate", "_flat_since", "_lately", "_longest", "_lowered_at",
+        "_rest_s", "_rest_until", "_sent", "_weak_since", "_window_at", "_window_octets", "loss", "octets", "pictures",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -92,11 +99,17 @@ class Uplink:
         self._delay = 0.0
         self._base = Lowest(LOWEST_S)
         self._lately = Lowest(UPLINK_STANDS_S)
+        self._longest = Lowest(UPLINK_STANDS_S)
+        """Of the delay's negative: the longest lately."""
+        self._flat_since = 0.0
+        self._calm_bps = self._estimate = float(UPLINK_START_BPS)
+        """The estimate when no queue stood last."""
         self._lowered_at = 0.0
         self._window_at = 0.0
         self._window_octets = 0
         self._arriving_bps = 0.0
-        self._estimate = float(UPLINK_START_BPS)
+        self.loss = 0.0
+        """Share of packets that did not come lately (0…1), as the caller says."""
         self.pictures = True
         """Whether the line carries a camera beside the voice."""
         self._weak_since = 0.0
@@ -121,10 +134,19 @@ class Uplink:
         self._sent, self._at = sent, now
         self._base.take(self._delay, now)
         self._lately.take(self._delay, now)
+        self._longest.take(-self._delay, now)
         if now - self._window_at >= 0.5:
             self._arriving_bps = (self.octets - self._window_octets) * 8 / (now - self._window_at)
             self._window_at, self._window_octets = now, self.octets
-        if self._lately.value - self._base.value > UPLINK_QUEUE_S and now - self._lowered_at > UPLINK_PAUSE_S:
+        if -self._longest.value - self._lately.value > UPLINK_FLAT_S:
+            self._flat_since = now
+        if self._lately.value - self._base.value <= UPLINK_QUEUE_S:
+            self._flat_since, self._calm_bps = now, self._estimate
+        elif now - self._flat_since > UPLINK_FLAT_FOR_S and self.loss < LOSS_HIGH:
+            self._base = Lowest(LOWEST_S)
+            self._base.take(self._lately.value, now)
+            self._estimate = self._calm_bps
+        elif now - self._lowered_at > UPLINK_PAUSE_S:
             self._lowered_at = now
             if self._arriving_bps:
                 lowered = min(self._estimate, self._arriving_bps * UPLINK_BACK_OFF)
@@ -183,6 +205,10 @@ class Downlink:
         self._low_since = 0.0
         self._trip_s = 0.0
         self._shortest = Lowest(LOWEST_S)
+        self._steady_s = 0.0
+        self._steady_since = 0.0
+        self._calm_bps = DOWNLINK_START_BPS
+        """The budget when nothing queued up last."""
         self._probe_at = 0.0
         self._judged_at = 0.0
         self._carried_bps = 0
@@ -217,6 +243,15 @@ class Downlink:
         # A line without pictures is reported every five seconds only: that its queue is empty must not take four reports.
         weight = 0.7 if seconds < self._trip_s else 0.3
         self._trip_s = seconds if not self._trip_s else (1 - weight) * self._trip_s + weight * seconds
+        if abs(seconds - self._steady_s) > max(STEADY_LEAST_S, STEADY_SHARE * self._steady_s):
+            self._steady_s, self._steady_since = seconds, now
+        if not self._queueing:
+            self._calm_bps = self.budget_bps
+        elif now - self._steady_since >= STEADY_S and self._excess < LOSS_HIGH:
+            self._shortest = Lowest(LOWEST_S)
+            self._shortest.take(seconds, now)
+            self._trip_s = seconds
+            self.budget_bps = max(self.budget_bps, self._calm_bps)
 
     @property
     def _queueing(self) -> bool:

@@ -320,6 +320,7 @@ class Upstream:
             # A REMB holds the pictures only: what the voice takes of the line comes first.
             voice = sum(VOICE_BPS for stream in self._streams.values() if stream.kind == "audio" and stream.bitrate)
             message += rtcp.remb(self._ssrc, max(REMB_MIN_BPS, self.link.estimate_bps - voice), video)
+        self.link.loss = self.loss
         self.link.settle(1.0, now)
         return message
 

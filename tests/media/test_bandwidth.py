@@ -172,13 +172,40 @@ def test_what_came_again_was_lost_all_the_same() -> None:
     assert (downstream.link.loss, slot.asked) == (0.2, 0)
 
 
-def test_a_way_that_became_longer_is_no_queue_for_ever() -> None:
+def test_a_way_to_a_receiver_that_became_longer_is_no_queue() -> None:
     link = congested()
-    for second in range(30):
+    for second in range(4):
         link.round_trip(0.62, 10.0 + second)
-        link.lose(0.0, 100, 400_000, 10.0 + second)
-    link.tick(400_000, NEEDED_BPS, 40.0)
-    assert link.probe_bps > 0
+        link.lose(5.0, 100, 400_000, 10.0 + second)
+    assert link.budget_bps == DOWNLINK_START_BPS
+    link.estimate(300_000, 800_000, 14.0)
+    assert link.budget_bps == DOWNLINK_START_BPS
+
+
+def test_a_full_queue_that_loses_is_no_longer_way() -> None:
+    link = congested()
+    for second in range(10):
+        link.round_trip(0.62, 10.0 + second)
+        link.lose(20.0, 100, 400_000, 10.0 + second)
+    assert link.budget_bps <= 500_000
+
+
+def test_a_way_from_a_sender_that_became_longer_costs_it_no_picture() -> None:
+    link = Uplink()
+    at = send(link, 100.0, 3.0, 0.0)
+    before = link.estimate_bps
+    link.octets += 160
+    link.sample(int((at - 0.28) * 262144) & 0xFFFFFF, at + 0.02)
+    at += 0.02
+    end = at + 6.0
+    while at < end:
+        at += 0.02
+        link.octets += 160
+        link.sample(int((at - 0.3) * 262144) & 0xFFFFFF, at)
+        if round(at * 50) % 50 == 0:
+            link.settle(1.0, at)
+            assert link.pictures
+    assert link.estimate_bps >= before
 
 
 def test_each_sender_report_measures_one_round_trip() -> None:
