@@ -98,7 +98,11 @@ def concealed(was: dict[str, dict[str, float]], now: dict[str, dict[str, float]]
 
 
 def look(pair: Pair, seconds: float) -> tuple[list[float], list[float], list[float]]:
-    """For each page over `seconds`: gaps between pictures over LONG_GAP_S, speech concealed (%), lost packets that came again (%)."""
+    """For each page over `seconds`: gaps between pictures over LONG_GAP_S, speech concealed (%), lost packets of pictures that came again (%).
+
+    Browsers count a packet as lost although it came again on its RTX stream (RFC 4588), and copies that came twice; but one that never came has
+    them ask for a key frame. Several may hide behind one such request.
+    """
     before = [figures(page) for page in pair.pages]
     for page in pair.pages:
         page.evaluate("() => window.watchGaps()")
@@ -109,8 +113,11 @@ def look(pair: Pair, seconds: float) -> tuple[list[float], list[float], list[flo
         gaps: list[float] = page.evaluate("() => window.gaps")
         long.append(float(sum(gap > LONG_GAP_S for gap in gaps[1:])))
         speech.append(concealed(was, now))
-        came, lost = (grown(was, now, "video", what) for what in ("retransmittedPacketsReceived", "packetsLost"))
-        again.append(100 * came / max(1.0, came + max(0.0, lost)))
+        lost, came, asked = (
+            grown(was, now, "video", what) for what in ("packetsLost", "retransmittedPacketsReceived", "pliCount")
+        )
+        again.append(max(0.0, min(100 * came / max(1.0, lost), 100.0 - 100 * asked / max(1.0, lost))))
+        print(f"lost {lost:g}, came again {came:g}, key frames asked for {asked:g}", file=sys.stderr)
     print(long, speech, again, file=sys.stderr)
     return long, speech, again
 
