@@ -82,6 +82,9 @@ ELSEWHERE: Mapping[tuple[str, str], Told] = {
     ),
     ("GET", "/rooms/<room_id>/minutes"): Told("What was decided and noted in a consultation"),
     ("POST", "/rooms/<room_id>/close"): Told("End a consultation for all"),
+    ("POST", "/line"): Told(
+        "Take up to 1 MiB of anything and forget it, so that a page can measure its line", status=204
+    ),
 }
 """By method and path below the prefix; what is not registered is not told."""
 
