@@ -50,7 +50,7 @@ def refuse(session: Session, clock: Clock, host_id: str, session_id: str, partic
 
 
 def go(session: Session, participant_id: str, session_id: str) -> bool:
-    """The page of somebody who waits is gone; False when they do not wait by this session."""
+    """The page of somebody who waits is gone; False when they do not wait by it."""
     row = session.get(Participant, participant_id)
     if row is None or row.waiting_until is None or row.session != session_id:
         return False

@@ -12,7 +12,7 @@ import { Refused, Wire } from "./wire.js";
 /**
  * Whose lifeline it is.
  * `say`: how the link is, and for "over" why. `lobby`: one waits until a host lets one in. `welcomed`: who one is. `sending`: what a new session sends.
- * `settle`: the newest session is about to have its link; say one's state and what one wants to see. `tookOver`: this session is the one from now on.
+ * `settle`: the newest session is about to have its link; say one's state and what one wants to see. `tookOver`: the session told is the one from now on.
  * @typedef {object} Owner
  * @property {(state: LinkState, tries: number, reason: string) => void} say
  * @property {(title: string) => void} lobby
@@ -236,7 +236,7 @@ export class Lifeline {
     return new Session(id, videoSlots);
   }
 
-  /** Be in the room with this session; null while one waits in the lobby. @param {string} session @returns {Promise<Welcome | null>} */
+  /** Be in the room by the session named; null while one waits in the lobby. @param {string} session @returns {Promise<Welcome | null>} */
   async #join(session) {
     const answer = await this.ask("join", { room: this.room, session });
     if (!answer.waiting) {

@@ -57,18 +57,18 @@ class Demultiplexer:
         self._timer: asyncio.TimerHandle | None = None
 
     def register(self, session: Session) -> None:
-        """Let checks for this session's ufrag in."""
+        """Let checks for the session's ufrag in."""
         self._by_ufrag[session.ufrag] = session
 
     def forget(self, session: Session) -> None:
-        """Nothing goes to this session any more."""
+        """Nothing goes to the session any more."""
         self.forget_name(session)
         for key in [key for key, other in self._by_address.items() if other is session]:
             del self._by_address[key]
         self._asking.discard(session)
 
     def forget_name(self, session: Session) -> None:
-        """No check by this session's ufrag is let in any more."""
+        """No check by the session's ufrag is let in any more."""
         self._by_ufrag.pop(session.ufrag, None)
 
     def close(self) -> None:

@@ -29,6 +29,7 @@ NACK_AGE_MAX_S = 2.0
 MISSING_MAX = 512
 REPEATS_MAX = 2
 USUAL_S = 5
+"""Seconds by which a stream's usual bitrate is known."""
 SILENT = 127
 """dBov of silence (RFC 6464)."""
 
