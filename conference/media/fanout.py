@@ -6,6 +6,7 @@ A row: 12 bytes RTP header, 8 bytes of header extension holding abs-send-time, t
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from struct import Struct
 from typing import Any
 
@@ -25,18 +26,17 @@ HEADER_BYTES = 20
 PLAIN, PADDED = 0x90, 0xB0
 """First byte of a row: version 2, an extension, and whether there is padding (RFC 3550 section 5.1)."""
 HEADER = Struct("!BBHIIHHI")
-HEADER_ROW = np.dtype(
-    {
-        "names": ["first", "kind", "seq", "timestamp", "ssrc", "profile", "words", "sent"],
-        "formats": ["u1", "u1", ">u2", ">u4", ">u4", ">u2", ">u2", ">u4"],
-        "offsets": [0, 1, 2, 4, 8, 12, 14, 16],
-        "itemsize": ROW_BYTES,
-    }
-)
+HEADER_WORDS = HEADER_BYTES // 4
+WORDS = HEADER_WORDS + 1
+"""A row's header as numbers of 32 bits, and one that holds TL0PICIDX (the upper 8 bits) and PictureID (the lower 16)."""
+TL0_AT, PICTURE_AT = 4 * HEADER_WORDS, 4 * HEADER_WORDS + 2
+"""Where these two stand among the bytes of the words."""
+_STEP = Struct("=6I")
 _MESSAGE = Struct("=QI4xQQQQ")
 
-U16 = np.uint16
 U32 = np.uint32
+# A sequence number, TL0PICIDX and PictureID begin anew at their own width; what they carry over is taken away. The marker stays.
+_KEPT = np.array([0x0080FFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0xFF007FFF], U32)
 
 
 def abs_send_time(now: float) -> int:
@@ -47,19 +47,7 @@ def abs_send_time(now: float) -> int:
 class Fan:
     """The slots that show one stream, as columns: rebuilt when a slot comes or goes, not for each packet."""
 
-    __slots__ = (
-        "extension",
-        "handles",
-        "kind",
-        "messages",
-        "picture_delta",
-        "seq_delta",
-        "sinks",
-        "sourced",
-        "ssrc",
-        "timestamp_delta",
-        "tl0_delta",
-    )
+    __slots__ = ("fixed", "handles", "messages", "sinks", "sourced", "starts")
 
     def __init__(self, sinks: list[Slot], name_bytes: int) -> None:
         self.sinks = sinks
@@ -70,13 +58,16 @@ class Fan:
         self.messages["name"] = [slot.target.name for slot in sinks]
         self.messages["name_bytes"] = name_bytes
         self.messages["iov_count"] = 1
-        self.seq_delta = np.array([slot.seq_delta for slot in sinks], U16)[:, None]
-        self.timestamp_delta = np.array([slot.timestamp_delta for slot in sinks], U32)[:, None]
-        self.ssrc = np.array([slot.ssrc for slot in sinks], U32)[:, None]
-        self.kind = np.array([slot.payload_type for slot in sinks], np.uint8)[:, None]
-        self.extension = np.array([slot.extension_head for slot in sinks], U32)[:, None]
-        self.picture_delta = np.array([slot.picture_delta for slot in sinks], U16)[:, None]
-        self.tl0_delta = np.array([slot.tl0_delta for slot in sinks], np.uint8)[:, None]
+        # What a packet's own numbers are added to, and what is set then: (slots, 1, WORDS).
+        self.starts = np.array([_starts(slot) for slot in sinks], U32).reshape(-1, 1, WORDS)
+        self.fixed = np.zeros_like(self.starts)
+        self.fixed[:, 0, 0] = [PLAIN << 24 | slot.payload_type << 16 for slot in sinks]
+        self.fixed[:, 0, HEADER_WORDS] = 0x8000  # a PictureID of 15 bits says so (RFC 7741 section 4.2)
+
+
+def _starts(slot: Slot) -> tuple[int, ...]:
+    tail = slot.tl0_delta << 24 | slot.picture_delta
+    return (slot.seq_delta, slot.timestamp_delta, slot.ssrc, ONE_BYTE_PROFILE << 16 | 1, slot.extension_head, tail)
 
 
 def runs(sizes: list[int]) -> list[tuple[int, int]]:
@@ -121,11 +112,10 @@ class Fanout:
         self._view = port.view
         self._sizes_view = port.sizes_view
         self._message_view = port.message_view
-        self._headers = np.ndarray(SEND_ROWS, HEADER_ROW, buffer=port.memory)
-        # What never changes in a row; RTCP, STUN and DTLS do not use the rows.
-        self._headers["first"] = PLAIN
-        self._headers["profile"] = ONE_BYTE_PROFILE
-        self._headers["words"] = 1
+        self._headers = port.memory.view(U32)[:, :HEADER_WORDS]
+        self._iovs = port.messages["iov"]
+        self._steps = np.zeros((SEND_ROWS, WORDS), U32)
+        self._steps_view = self._steps.view(np.uint8).reshape(-1).data
         self._row = 0
         self._message = 0
         self._octets = 0
@@ -185,13 +175,10 @@ class Fanout:
         """Send `size` bytes of padding (at most 255) on a slot's RTX stream: they probe the line and mean nothing else."""
         self.flush(now)
         self._sent_time = abs_send_time(now)
-        row = self._row
         timestamp = slot.mapping.timestamp_delta + slot.mapping.stream.last_timestamp & 0xFFFFFFFF
         padding = bytes(size - 1) + bytes([size])
         self._put(slot, slot.rtx_payload_type, slot.next_rtx_seq(), timestamp, slot.rtx_ssrc, padding, first=PADDED)
         self._send()
-        # The block counts on this byte in every row.
-        self._view[row * ROW_BYTES] = PLAIN
 
     def late(self, stream: Stream, packet: Packet, now: float) -> None:
         """Forward a packet that came out of order or was recovered, to slots that already showed the stream at that point."""
@@ -333,63 +320,62 @@ class Fanout:
         width = len(fan.sinks)
         first = self._row
         rows = width * count
-        block = self._port.memory[first : first + rows].reshape(width, count, ROW_BYTES)
-        sizes = self._write_block(fan, packets, block, first)
-        handles = fan.handles
-        row_pointers = self._port.rows
-        lengths = self._port.lengths
-        protect = srtp.protect
-        failed = 0
-        row = first
-        for handle in handles:
-            for _ in range(count):
-                failed |= protect(handle, row_pointers[row], lengths[row])
-                row += 1
-        if failed:
-            # A session that just closed: drop the burst; the subscribers that live ask again.
+        sizes = self._write_block(fan, packets, first)
+        handles = fan.handles if count == 1 else chain.from_iterable(zip(*[fan.handles] * count, strict=True))
+        end = first + rows
+        # A session that just closed: drop the burst; the subscribers that live ask again.
+        if any(map(srtp.protect, handles, self._port.rows[first:end], self._port.lengths[first:end])):
             self._counters.drop("srtp_protect", rows)
             return
-        self._row = row
+        self._row = end
         self._octets += width * sum(sizes)
         self._describe(fan, sizes, first, count)
 
-    def _write_block(self, fan: Fan, packets: list[Packet], block: "np.ndarray[Any, Any]", first: int) -> list[int]:
+    def _write_block(self, fan: Fan, packets: list[Packet], first: int) -> list[int]:
         count = len(packets)
         width = len(fan.sinks)
-        rows = width * count
-        headers = self._headers[first : first + rows].reshape(width, count)
-        if count == 1:
-            packet = packets[0]
-            headers["kind"] = fan.kind | (packet.marker << 7)
-            headers["seq"] = fan.seq_delta + U16(packet.seq)
-            headers["timestamp"] = fan.timestamp_delta + U32(packet.timestamp)
-        else:
-            headers["kind"] = fan.kind | np.array([packet.marker << 7 for packet in packets], np.uint8)
-            headers["seq"] = fan.seq_delta + np.array([packet.seq for packet in packets], U16)
-            headers["timestamp"] = fan.timestamp_delta + np.array([packet.timestamp for packet in packets], U32)
-        headers["ssrc"] = fan.ssrc
-        headers["sent"] = fan.extension | U32(self._sent_time)
+        end = first + width * count
+        sent = self._sent_time
+        for index, packet in enumerate(packets):
+            _STEP.pack_into(
+                self._steps_view,
+                index * _STEP.size,
+                packet.marker << 23 | packet.seq,
+                packet.timestamp,
+                0,
+                0,
+                sent,
+                packet.tl0 << 24 | packet.picture,
+            )
+        words = fan.starts + self._steps[:count]
+        words &= _KEPT
+        words |= fan.fixed
+        words.byteswap(inplace=True)
+        self._headers[first:end] = words.reshape(-1, WORDS)[:, :HEADER_WORDS]
+        block = self._port.memory[first:end].reshape(width, count, ROW_BYTES)
         sizes = []
         for index, packet in enumerate(packets):
             size = packet.end - packet.offset
             sizes.append(size)
             payload = np.frombuffer(packet.data, np.uint8, size, packet.offset)
             block[:, index, HEADER_BYTES : HEADER_BYTES + size] = payload
-        for start, end in frames(packets):
+        octets = words.view(np.uint8)
+        for start, stop in frames(packets):
             packet = packets[start]
-            frame = block[:, start:end]
             if packet.picture_at:
                 at = HEADER_BYTES + packet.picture_at
+                picture = octets[:, start:stop, PICTURE_AT:]
                 if packet.picture_wide:
-                    picture = (fan.picture_delta + U16(packet.picture)) | U16(0x8000)
-                    frame[..., at] = picture >> 8
-                    frame[..., at + 1] = picture & 0xFF
+                    block[:, start:stop, at : at + 2] = picture
                 else:
-                    frame[..., at] = (fan.picture_delta + U16(packet.picture)) & 0x7F
+                    block[:, start:stop, at] = picture[..., 1] & 0x7F
             if packet.tl0_at:
-                frame[..., HEADER_BYTES + packet.tl0_at] = fan.tl0_delta + np.uint8(packet.tl0)
-        lengths = self._port.sizes[first : first + rows].reshape(width, count)
-        lengths[:] = sizes[0] + HEADER_BYTES if count == 1 else [size + HEADER_BYTES for size in sizes]
+                block[:, start:stop, HEADER_BYTES + packet.tl0_at] = octets[:, start:stop, TL0_AT]
+        lengths = self._port.sizes[first:end]
+        if count == 1:
+            lengths[:] = sizes[0] + HEADER_BYTES
+        else:
+            lengths.reshape(width, count)[:] = [size + HEADER_BYTES for size in sizes]
         return sizes
 
     def _describe(self, fan: Fan, sizes: list[int], first: int, count: int) -> None:
@@ -401,7 +387,7 @@ class Fanout:
         for start, length in parts:
             messages = port.messages[self._message : self._message + width]
             messages[:] = fan.messages
-            messages["iov"] = port.iovs[first + start : end : count]
+            self._iovs[self._message : self._message + width] = port.iovs[first + start : end : count]
             if length > 1:
                 first_sizes = port.sizes[first + start : end : count].astype(np.uint64)
                 messages["iov_count"] = length
