@@ -39,6 +39,10 @@ class Downstream:
         self.round_trip_s = ROUND_TRIP_START_S
         self.wants: dict[str, tuple[str, str, int]] = {}
         self.slots: dict[str, Slot] = {}
+        self.sounds: list[Slot] = []
+        self.pictures: list[Slot] = []
+        self.moved: set[Slot] = set()
+        """Slots that may show something else than the page was told."""
         self._offer = offer
         self._fanout = fanout
         self._counters = counters
@@ -80,9 +84,11 @@ class Downstream:
                 extension_id=section.extensions.get(ABS_SEND_TIME, 0),
                 start=secrets.randbits(31),
                 target=self._target,
+                moved=self.moved,
             )
             slot.codec = section.codec.name
             self.slots[slot.name] = slot
+            (self.sounds if slot.kind == "audio" else self.pictures).append(slot)
             self._by_ssrc[slot.ssrc] = slot
 
     def slot_numbers(self) -> dict[str, SlotNumbers]:
@@ -209,7 +215,7 @@ class Downstream:
         if self._padding is not None:
             self._padding.cancel()
         for slot in self.slots.values():
-            slot.standing = None
+            slot.go_on()
             slot.detach()
             slot.wait_for(None)
 

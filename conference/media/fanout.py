@@ -8,7 +8,6 @@ A row: 12 bytes RTP header, 8 bytes of header extension holding abs-send-time, t
 from collections.abc import Iterator
 from itertools import chain
 from struct import Struct
-from typing import Any
 
 import numpy as np
 

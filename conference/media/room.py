@@ -8,7 +8,7 @@ from conference.media.ladder import Layer, Want, allocate, voices
 from conference.media.negotiate import RIDS
 from conference.media.selector import Speaking, heard_by, loudest
 from conference.media.session import CLOSED_AFTER_S, LOST_AFTER_S, Session
-from conference.media.slots import Manner, Slot
+from conference.media.slots import Slot
 
 SESSIONS_MAX = 64
 SPEAKERS = 3
@@ -28,6 +28,8 @@ DEEP_LOSS = 0.08
 """Where one who listens loses more than this, every word is sent three times."""
 Notify = Callable[[str, dict[str, Any]], None]
 """`notify(event, payload)`: what web is told (docs/room-protocol.md)."""
+Found = dict[tuple[str, str, str], tuple[list[Stream], tuple[Layer, ...]]]
+"""Participant, kind and codec to the streams that arrive and the layers to choose from: the same for all who watch."""
 
 
 class Room:
@@ -99,7 +101,9 @@ class Room:
         for session in self.sessions.values():
             if session.connected:
                 self.tell(session, "lost" if session.state == "lost" else "connected", "")
-                session.announced.clear()
+                for slot in session.downstream.slots.values():
+                    slot.told = (None, slot.kind, "moving")
+                session.downstream.moved.update(session.downstream.slots.values())
                 session.told_line = {}
         self._told_speakers = []
 
@@ -114,15 +118,17 @@ class Room:
     def tick(self, now: float) -> None:
         """Called every 100 ms: liveness, speakers, pictures, key frames, reports."""
         for session in list(self.sessions.values()):
-            self._watch(session, now)
+            if now - session.last_at > LOST_AFTER_S or session.state == "lost":
+                self._watch(session, now)
         if now - self._speakers_at >= SPEAKERS_EVERY_S:
             self._speakers_at = now
             self._choose_speakers(now)
         if now - self._pictures_at >= PICTURES_EVERY_S:
             self._pictures_at = now
+            found: Found = {}
             for session in self.sessions.values():
                 if session.connected:
-                    self._choose_pictures(session, now)
+                    self._choose_pictures(session, found, now)
         reporting = now - self._report_at >= REPORT_EVERY_S
         if reporting:
             self._report_at = now
@@ -132,7 +138,8 @@ class Room:
                 if reporting:
                     session.report(now)
                     self._tell_line(session, now)
-                self._tell_slots(session)
+                if session.downstream.moved:
+                    self._tell_slots(session)
 
     def _watch(self, session: Session, now: float) -> None:
         silent = now - session.last_at
@@ -169,12 +176,14 @@ class Room:
             self._notify("speakers", {"room": self.name, "participants": audible})
 
     def _choose_sounds(self, session: Session, microphones: dict[str, Stream]) -> None:
-        slots = [slot for slot in session.downstream.slots.values() if slot.kind == "audio"]
+        slots = session.downstream.sounds
+        if not slots:
+            return
         present = [(slot.pending or slot.stream) for slot in slots]
         names = [stream.participant if stream is not None else None for stream in present]
         # A line that carries one voice carries the loudest.
-        carried = voices(session.downstream.link.budget_bps)
         link = session.downstream.link
+        carried = voices(link.budget_bps)
         redundant = link.budget_bps >= (REDUNDANT_LOSSY_FROM_BPS if link.loss > LOSSY else REDUNDANT_FROM_BPS)
         order = self._speaking.order
         if carried < SPEAKERS:
@@ -185,22 +194,20 @@ class Room:
                 stream = stream.plain
             self._show(slot, stream)
 
-    def _choose_pictures(self, session: Session, now: float) -> None:
+    def _choose_pictures(self, session: Session, found: Found, now: float) -> None:
         downstream = session.downstream
         wants = []
-        found: dict[str, list[Stream]] = {}
-        for slot in downstream.slots.values():
-            if slot.kind != "video":
-                continue
+        for slot in downstream.pictures:
             wish = downstream.wants.get(slot.name)
             owner = self._by_participant.get(wish[0]) if wish else None
-            streams = owner.sources.layers(wish[1], slot.codec, now) if owner and wish else []
-            if not streams or wish is None or owner is None:
+            if wish is None or owner is None:
                 self._idle(slot, owner, wish)
                 continue
-            found[slot.name] = streams
+            streams, layers = self._find(found, owner, wish[1], slot.codec, now)
+            if not streams:
+                self._idle(slot, owner, wish)
+                continue
             speaking = wish[0] in self._told_speakers[:1]
-            layers = owner.upstream.layers(wish[1], streams, now)
             holds = _number(layers, slot, wish)
             wants.append(Want(slot.name, layers, wish[2], wish[1] == "screen", speaking, slot.still_bits, holds))
         talkers = sum(now - at < TALK_LASTS_S for name, at in self._talked.items() if name != session.participant)
@@ -211,15 +218,24 @@ class Room:
             if choice.rid is None:
                 self._show(slot, None)  # no room for it: the page keeps the last picture
                 continue
-            owner = self._by_participant[downstream.wants[name][0]]
-            owner.upstream.need(downstream.wants[name][1], choice.rid, now)
-            stream = _nearest(found[name], choice.rid)
+            participant, kind, _ = downstream.wants[name]
+            self._by_participant[participant].upstream.need(kind, choice.rid, now)
+            stream = _nearest(found[participant, kind, slot.codec][0], choice.rid)
             if choice.slow and stream.thin is not None:
                 stream = stream.thin
             if choice.every_s:
                 slot.stand(stream, choice.every_s, now)
             else:
                 self._show(slot, stream)
+
+    def _find(
+        self, found: Found, owner: Session, kind: str, codec: str, now: float
+    ) -> tuple[list[Stream], tuple[Layer, ...]]:
+        key = owner.participant, kind, codec
+        if key not in found:
+            streams = owner.sources.layers(kind, codec, now)
+            found[key] = streams, owner.upstream.layers(kind, streams, now) if streams else ()
+        return found[key]
 
     def _idle(self, slot: Slot, owner: Session | None, wish: tuple[str, str, int] | None) -> None:
         """Nothing arrives for this slot: keep the last picture of the wanted source, go dark otherwise."""
@@ -231,9 +247,7 @@ class Room:
         self._show(slot, None)
 
     def _show(self, slot: Slot, stream: Stream | None) -> None:
-        slot.standing = None
-        if stream is not None and slot in stream.stills:
-            stream.stills.discard(slot)
+        slot.go_on()
         if stream is None:
             slot.wait_for(None)
             slot.detach()
@@ -244,14 +258,13 @@ class Room:
 
     def _tell_slots(self, session: Session) -> None:
         changed = []
+        moved = session.downstream.moved
         for slot in session.downstream.slots.values():
-            stream = slot.stream or slot.standing
-            shown: tuple[str | None, str, Manner] = (None, slot.kind, "moving")
-            if stream is not None:
-                shown = (stream.participant, stream.kind, slot.manner)
-            if session.announced.get(slot.name, (None, slot.kind, "moving")) != shown:
-                session.announced[slot.name] = shown
+            shown = slot.shown
+            if slot in moved and slot.told != shown:
+                slot.told = shown
                 changed.append({"slot": slot.name, "kind": shown[1], "participant": shown[0], "manner": shown[2]})
+        moved.clear()
         if changed:
             self._notify("slots", {"room": self.name, "session": session.name, "slots": changed})
 

@@ -15,7 +15,6 @@ from conference.media.downstream import Downstream
 from conference.media.dtls import DtlsEndpoint
 from conference.media.fanout import Fanout
 from conference.media.negotiate import Offer
-from conference.media.slots import Manner
 from conference.media.sources import Sources
 from conference.media.srtp import Direction
 from conference.media.stats import Counters
@@ -59,7 +58,6 @@ class Session:
         self.receive_handle: object = None
         self.last_at = now
         self.state = "new"
-        self.announced: dict[str, tuple[str | None, str, Manner]] = {}
         self.told_line: dict[str, object] = {}
         self.on_connected: Callable[[], None] = lambda: None
         self.on_closed: Callable[[str], None] = lambda _reason: None

@@ -17,6 +17,8 @@ RED = "RED"
 """The codec of a stream of redundant sound (RFC 2198)."""
 Manner = Literal["moving", "slow", "still"]
 """How a slot shows its picture: with all frames, without some of them, or as single key frames."""
+Shown = tuple[str | None, str, Manner]
+"""Participant (None: dark), kind of source, manner."""
 STILL_BITS = 64_000
 """What a still is taken for until one was sent."""
 
@@ -81,8 +83,12 @@ class Slot:
         extension_id: int,
         start: int,
         target: Target,
+        moved: "set[Slot]",
     ) -> None:
-        """`start`: a random number for the first sequence, timestamp and picture; `extension_id` of abs-send-time (0: none)."""
+        """`start`: a random number for the first sequence, timestamp and picture; `extension_id` of abs-send-time (0: none).
+
+        The slot adds itself to `moved` whenever it may show something else than before.
+        """
         self.name = name
         self.kind = kind
         self.mid = mid
@@ -97,6 +103,9 @@ class Slot:
         # An id that was not negotiated is ignored by the receiver (RFC 8285 section 4.1.2); so the layout of a row is always the same.
         self.extension_head = ((extension_id or 14) << 4 | 2) << 24
         self.target = target
+        self._moved = moved
+        self.told: Shown = (None, kind, "moving")
+        """What the page knows of it."""
         self.stream: Stream | None = None
         self.pending: Stream | None = None
         self.seq_delta = 0
@@ -164,6 +173,7 @@ class Slot:
         stream.stills.discard(self)
         stream.fan = None
         self.stream = None
+        self._moved.add(self)
 
     def attach(self, stream: "Stream", packet: Packet) -> None:
         """Show `stream` from `packet` on; call it before the stream has taken the packet into account.
@@ -195,6 +205,7 @@ class Slot:
             )
         )
         self.stream = stream
+        self._moved.add(self)
         stream.sinks.add(self)
         stream.fan = None
         if self.standing is stream:
@@ -205,6 +216,7 @@ class Slot:
         """Show `stream` as stills, one in `every_s` seconds; to be called again and again."""
         if self.standing is not stream:
             self.standing = stream
+            self._moved.add(self)
             # A picture that moved until now stands as it is.
             self.still_at = now if self.stream is stream else 0.0
             self.detach()
@@ -218,12 +230,23 @@ class Slot:
         self.still_at = now
         self.detach()
 
+    def go_on(self) -> None:
+        """No stills any more: what is attached goes on moving."""
+        if self.standing is None:
+            return
+        self.standing = None
+        self._moved.add(self)
+        if self.stream is not None:
+            self.stream.stills.discard(self)
+
     @property
-    def manner(self) -> Manner:
-        """How it shows what it shows."""
-        if self.standing is not None:
-            return "still"
-        return "slow" if self.stream is not None and self.stream.slow else "moving"
+    def shown(self) -> Shown:
+        """Whose source it shows, which, and how."""
+        stream = self.stream or self.standing
+        if stream is None:
+            return (None, self.kind, "moving")
+        manner: Manner = "still" if self.standing is not None else "slow" if stream.slow else "moving"
+        return (stream.participant, stream.kind, manner)
 
     def sent(self) -> tuple[int, int]:
         """Packets and payload octets sent so far, for sender reports."""

@@ -65,6 +65,7 @@ def slot(target: Target | None = None, *, start: int = 1000, ssrc: int = 99, ext
         extension_id=extension_id,
         start=start,
         target=target or Target(),
+        moved=set(),
     )
 
 
