@@ -91,19 +91,18 @@ async def measure(server: Server, scenario: Scenario, host: str, seconds: float 
         receivers = [(RtcPeer(certificate, host), [0]) for _ in range(scenario.receivers)]
     await server.start()
     task = asyncio.create_task(publish(publishers, scenario))
-    everywhere = os.sched_getaffinity(0)
-    stay_on({max(everywhere)})
     try:
-        await server.meet(publishers, receivers)
-        ends = [peer.companion or peer for peer, _ in receivers]
-        await asyncio.sleep(WARM_UP_S)
-        before, came, went = cpu_ns(server.pid), sum(p.received for p in ends), sum(p.sent for p in publishers)
-        await asyncio.sleep(seconds)
-        after, came_after, went_after = (
-            cpu_ns(server.pid),
-            sum(p.received for p in ends),
-            sum(p.sent for p in publishers),
-        )
+        with apart():
+            await server.meet(publishers, receivers)
+            ends = [peer.companion or peer for peer, _ in receivers]
+            await asyncio.sleep(WARM_UP_S)
+            before, came, went = cpu_ns(server.pid), sum(p.received for p in ends), sum(p.sent for p in publishers)
+            await asyncio.sleep(seconds)
+            after, came_after, went_after = (
+                cpu_ns(server.pid),
+                sum(p.received for p in ends),
+                sum(p.sent for p in publishers),
+            )
         packets = came_after - came
         expected = (went_after - went) * (scenario.receivers - 1 if scenario.everyone else scenario.receivers)
         for peer in {*publishers, *ends}:
@@ -111,14 +110,24 @@ async def measure(server: Server, scenario: Scenario, host: str, seconds: float 
         return Result((after - before) / 1000 / max(1, packets), packets, expected)
     finally:
         task.cancel()
-        stay_on(everywhere)
         await server.stop()
 
 
-def stay_on(processors: set[int]) -> None:
-    """Where the clients run, all threads. People are on other machines: on this one each packet that arrives would have the kernel wake its
-    reader on the server's processor, in the middle of the server's sending, some thousand times a second. The server may run anywhere.
+@contextmanager
+def apart() -> Iterator[None]:
+    """The clients stay on one processor, all threads. People are on other machines: on this one each packet that arrives would have the kernel
+    wake its reader on the server's processor, in the middle of the server's sending, some thousand times a second. The server, which must
+    have been started before, may run anywhere.
     """
+    everywhere = os.sched_getaffinity(0)
+    _stay_on({max(everywhere)})
+    try:
+        yield
+    finally:
+        _stay_on(everywhere)
+
+
+def _stay_on(processors: set[int]) -> None:
     for task in Path("/proc/self/task").iterdir():
         os.sched_setaffinity(int(task.name), processors)
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from benchmarks.figure import tell, tell_at_most
-from benchmarks.forwarding import MEASURE_S, Scenario, cpu_ns, measure, network, publish
+from benchmarks.forwarding import MEASURE_S, Scenario, apart, cpu_ns, measure, network, publish
 from benchmarks.rtc_peer import FRAME_RATE, RtcPeer, steady_bursts
 from benchmarks.rtc_server import LineServer
 from conference.media.dtls import make_certificate
@@ -36,7 +36,7 @@ async def full_rate(server: LineServer, client: str) -> tuple[float, float]:
 
 
 async def added_delay_ms(server: LineServer, client: str) -> float:
-    """p99 from the publisher's `sendto` to a subscriber's `recv`, at DELAY_RATE packets a second to all, in bursts of 5."""
+    """p99 from the publisher's `sendto` to a subscriber's socket, at DELAY_RATE packets a second to all, in bursts of 5."""
     certificate = make_certificate()
     publisher = RtcPeer(certificate, client)
     receivers = [RtcPeer(certificate, client) for _ in range(RECEIVERS)]
@@ -45,13 +45,15 @@ async def added_delay_ms(server: LineServer, client: str) -> float:
     await server.start()
     task = asyncio.create_task(publish([publisher], scenario))
     try:
-        await server.meet([publisher], [(peer, [0]) for peer in receivers])
-        await asyncio.sleep(SETTLE_S)
-        publisher.moments, receivers[-1].moments = [], []
-        await asyncio.sleep(MEASURE_S)
-        sent, came = publisher.moments, receivers[-1].moments
-        # The last of the fan: the one that waits longest. Both count from the same packet: nothing was under way when they began.
-        delays = sorted((b - a) * 1000 for a, b in zip(sent, came, strict=False))
+        with apart():
+            await server.meet([publisher], [(peer, [0]) for peer in receivers])
+            await asyncio.sleep(SETTLE_S)
+            sent = publisher.note_moments()
+            came = receivers[-1].note_moments()  # the last of the fan: the one that waits longest
+            await asyncio.sleep(MEASURE_S)
+        # What was under way when they began is in one list only.
+        both = zip(sent, [at for at in came if at >= sent[0]], strict=False)
+        delays = sorted((at - since) * 1000 for since, at in both)
         return delays[int(len(delays) * 0.99)]
     finally:
         task.cancel()
@@ -67,22 +69,23 @@ async def township(server: LineServer, client: str, *, talking: bool) -> tuple[f
     await server.start()
     tasks: list[asyncio.Task[None]] = []
     try:
-        idle = cpu_ns(server.pid)
-        for number, peer in enumerate(peers):
-            wanted = [f"s{(number + step) % SITES}" for step in range(1, PICTURES + 1)]
-            await server.join(peer, f"s{number}", wanted)
-        joined = (cpu_ns(server.pid) - idle) / 1e6 / SITES
-        if talking:
-            each_s = float(FRAME_RATE)
-            frame = steady_bursts(max(1, round(CAMERA_BPS / 8 / FRAME_RATE / PACKET_BYTES)), PACKET_BYTES, each_s)
-            tasks = [
-                asyncio.create_task(publish(peers, Scenario("", SITES, SITES, True, frame, each_s))),
-                asyncio.create_task(speak(peers)),
-            ]
-        await asyncio.sleep(SETTLE_S)
-        before = cpu_ns(server.pid)
-        await asyncio.sleep(MEASURE_S)
-        return (cpu_ns(server.pid) - before) / MEASURE_S / 1e7, joined
+        with apart():
+            idle = cpu_ns(server.pid)
+            for number, peer in enumerate(peers):
+                wanted = [f"s{(number + step) % SITES}" for step in range(1, PICTURES + 1)]
+                await server.join(peer, f"s{number}", wanted)
+            joined = (cpu_ns(server.pid) - idle) / 1e6 / SITES
+            if talking:
+                each_s = float(FRAME_RATE)
+                frame = steady_bursts(max(1, round(CAMERA_BPS / 8 / FRAME_RATE / PACKET_BYTES)), PACKET_BYTES, each_s)
+                tasks = [
+                    asyncio.create_task(publish(peers, Scenario("", SITES, SITES, True, frame, each_s))),
+                    asyncio.create_task(speak(peers)),
+                ]
+            await asyncio.sleep(SETTLE_S)
+            before = cpu_ns(server.pid)
+            await asyncio.sleep(MEASURE_S)
+            return (cpu_ns(server.pid) - before) / MEASURE_S / 1e7, joined
     finally:
         for task in tasks:
             task.cancel()

@@ -28,6 +28,8 @@ VOICE_BYTES = 60
 """20 ms of Opus at 24 kbit/s."""
 HEARD = 3
 SO_RCVBUFFORCE = 33
+SO_TIMESTAMPNS = 35
+TIMESPEC = struct.Struct("=qq")
 DRAIN = Drain()
 RTP_OVERHEAD_BYTES = 20 + 16
 """The header with abs-send-time, and the tag of AES-GCM."""
@@ -120,8 +122,7 @@ class RtcPeer:
         self.received = 0
         self.sent = 0
         self.key_frame_requests = 0
-        self.moments: list[float] | None = None
-        """When each packet was sent or came, monotonic seconds, where somebody asks for it."""
+        self._moments: list[float] | None = None
         self.companion: RtcPeer | None = None
         self.host = host
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -268,7 +269,33 @@ class RtcPeer:
                 if secret is not None:
                     self._send(secret)
 
+    def note_moments(self) -> list[float]:
+        """Note from now on when each packet is sent, and when the kernel took in each that comes: not when this busy process reads it.
+
+        Returns the list that grows, in wall-clock seconds.
+        """
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        self._moments = []
+        return self._moments
+
+    def _read_moments(self, moments: list[float]) -> None:
+        while True:
+            try:
+                data, extra, _, _ = self._socket.recvmsg(ROW_BYTES, 64)
+            except BlockingIOError:
+                return
+            if data[0] < 128:
+                if data[0] < 4:
+                    self._stun(data)
+            elif not 191 < data[1] < 224:
+                self.received += 1
+                seconds, nanoseconds = TIMESPEC.unpack(extra[0][2])
+                moments.append(seconds + nanoseconds / 1e9)
+
     def _readable(self) -> None:
+        if self._moments is not None:
+            self._read_moments(self._moments)
+            return
         view = DRAIN.view
         while count := DRAIN.read(self._socket):
             for row in range(count):
@@ -277,8 +304,6 @@ class RtcPeer:
                 if first > 127:
                     if not 191 < view[at + 1] < 224:
                         self.received += 1
-                        if self.moments is not None:
-                            self.moments.append(time.monotonic())
                 elif first < 4:
                     self._stun(DRAIN.datagram(row))
                 elif self._dtls is not None:
@@ -322,8 +347,8 @@ class RtcPeer:
             # The encoder's descriptor is X, I and a 15-bit PictureID (RFC 7741 section 4.2): the picture goes on from loop to loop.
             body = payload[:2] + struct.pack("!H", 0x8000 | self._picture) + payload[4:]
             secret = sending.session.protect(header + body)
-            if self.moments is not None:
-                self.moments.append(time.monotonic())
+            if self._moments is not None:
+                self._moments.append(time.time())
             self._send(secret)
             self.sent += 1
 

@@ -16,9 +16,12 @@ from conference.media.udp import NAME_STRIDE, RECEIVE_ROWS, ROW_BYTES, UdpPort
 ROUNDS_MAX = 8
 """Batches read before other work gets its turn."""
 ASK_AGAIN_S = 0.02
+BURST_PAUSE_S = 0.0002
+"""How long the packets of a frame wait for the next of them, again and again while they come: one flush then serves the whole frame."""
+BURST_PAUSES_MAX = 4
 GATHER_S = 0.0008
-"""How long a packet may wait for the rest of its burst; the added latency is at most this."""
-GATHER_PACKETS_PER_S = 250
+"""How long what is whole waits for more where so much comes that more will come; added latency is at most this and the pauses."""
+GATHER_UNITS_PER_S = 600
 RATE_EVERY_S = 0.25
 MOVED_AFTER_S = 0.3
 """A session that is heard is where it is: only one that has been silent for so long may be found at another address."""
@@ -53,7 +56,7 @@ class Demultiplexer:
         self._asking: set[Session] = set()
         self._busy = False
         self._rate_at = 0.0
-        self._rate_packets = 0
+        self._rate_units = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def register(self, session: Session) -> None:
@@ -81,30 +84,35 @@ class Demultiplexer:
         """Read until the socket is empty (bounded), forward, send, and ask again for what is missing."""
         port = self._port
         counters = self._counters
-        if self._gathers(self._clock()):
-            # A burst comes packet by packet: a moment later all of it is there, and one flush serves all of it. Sleeping here costs less
-            # than going back to the loop, which has nothing else to do that could not wait so long.
-            time.sleep(GATHER_S)
+        pauses = 0
         for _ in range(ROUNDS_MAX):
             count = port.receive()
             if not count:
                 break
+            now = self._clock()
             counters.packets_in += count
-            self._batch(count, self._clock())
+            self._batch(count, now)
             if count < RECEIVE_ROWS:
-                break
+                pause = self._pause(pauses, now)
+                if not pause:
+                    break
+                # Sleeping here costs less than going back to the loop, which has nothing else to do that could not wait so long.
+                time.sleep(pause)
+                pauses += 1
         self._fanout.flush(self._clock())
         if self._timer is None and self._asking:
             self._ask_again()
 
-    def _gathers(self, now: float) -> bool:
-        """Whether so much comes in that waiting for more pays."""
+    def _pause(self, pauses: int, now: float) -> float:
+        """How long to wait for more before what was read is sent (s), after so many `pauses`; 0: not at all."""
+        fanout = self._fanout
         passed = now - self._rate_at
         if passed >= RATE_EVERY_S:
-            came = self._counters.packets_in
-            self._busy = came - self._rate_packets > GATHER_PACKETS_PER_S * passed
-            self._rate_at, self._rate_packets = now, came
-        return self._busy
+            self._busy = fanout.units - self._rate_units > GATHER_UNITS_PER_S * passed
+            self._rate_at, self._rate_units = now, fanout.units
+        if fanout.unfinished:
+            return BURST_PAUSE_S if pauses < BURST_PAUSES_MAX else 0.0
+        return GATHER_S if self._busy and not pauses else 0.0
 
     def _batch(self, count: int, now: float) -> None:
         port = self._port

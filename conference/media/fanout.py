@@ -108,6 +108,10 @@ class Fanout:
         self._counters = counters
         self._block_rows_min = block_rows_min
         self._bursts: dict[Stream, list[Packet]] = {}
+        self.units = 0
+        """Counts whole frames and packets of sound."""
+        self.unfinished = False
+        """Whether more of the frame that was added last is still to come."""
         self._view = port.view
         self._sizes_view = port.sizes_view
         self._message_view = port.message_view
@@ -127,11 +131,17 @@ class Fanout:
             self._bursts[stream] = [packet]
         else:
             burst.append(packet)
+        if packet.marker or stream.kind == "audio":
+            self.units += 1
+            self.unfinished = False
+        else:
+            self.unfinished = True
 
     def flush(self, now: float) -> None:
         """Write, encrypt and send what was added (`now`: monotonic seconds, for abs-send-time)."""
         if not self._bursts:
             return
+        self.unfinished = False
         self._sent_time = abs_send_time(now)
         for stream, packets in self._bursts.items():
             fan = stream.fan

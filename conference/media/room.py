@@ -17,6 +17,8 @@ PLACES = SPEAKERS + 1
 SPEAKERS_EVERY_S = 0.2
 PICTURES_EVERY_S = 0.5
 REPORT_EVERY_S = 1.0
+TURN_S = 0.1
+"""Sessions that come one after the other report so much apart: all of them at once would hold media up for milliseconds."""
 WANT_HEIGHT_MAX = 4320
 TALK_LASTS_S = 10.0
 """Who has spoken is expected to speak again for so long: pictures must not come and go with each word."""
@@ -47,14 +49,17 @@ class Room:
         self._talked: dict[str, float] = {}
         """When each participant who is here was among the loudest last."""
         self._speakers_at = 0.0
-        self._pictures_at = 0.0
-        self._report_at = 0.0
+        self._anew = False
+        """Whether everybody's pictures are to be chosen at the next tick."""
+        self._came = 0
 
     # Who is here
 
     def add(self, session: Session) -> None:
         """Take a session in; it counts once it is connected."""
         self.sessions[session.name] = session
+        session.report_at = session.last_at + self._came * TURN_S % REPORT_EVERY_S
+        self._came += 1
         session.on_connected = lambda: self._connected(session)
 
     def _connected(self, session: Session) -> None:
@@ -64,7 +69,7 @@ class Room:
         self.tell(session, "connected", "")
         for other in [s for s in self.sessions.values() if s.participant == session.participant and s is not session]:
             other.end("replaced")
-        self._speakers_at = self._pictures_at = 0.0
+        self._speakers_at, self._anew = 0.0, True
         self._hurry()
 
     def remove(self, session: Session, reason: str) -> None:
@@ -76,7 +81,7 @@ class Room:
             self._talked.pop(session.participant, None)
         session.close()
         self.tell(session, "closed", reason)
-        self._speakers_at = self._pictures_at = 0.0
+        self._speakers_at, self._anew = 0.0, True
 
     def close(self, reason: str) -> None:
         """Close all sessions."""
@@ -110,7 +115,7 @@ class Room:
     def want(self, session: Session, wants: dict[str, tuple[str, str, int]]) -> None:
         """Which picture each video slot should show: slot to (participant, kind, height in device pixels)."""
         session.downstream.wants = wants
-        self._pictures_at = 0.0
+        session.choose_at = 0.0
         self._hurry()
 
     # What goes by time
@@ -123,19 +128,21 @@ class Room:
         if now - self._speakers_at >= SPEAKERS_EVERY_S:
             self._speakers_at = now
             self._choose_speakers(now)
-        if now - self._pictures_at >= PICTURES_EVERY_S:
-            self._pictures_at = now
-            found: Found = {}
-            for session in self.sessions.values():
-                if session.connected:
-                    self._choose_pictures(session, found, now)
-        reporting = now - self._report_at >= REPORT_EVERY_S
-        if reporting:
-            self._report_at = now
+        anew, self._anew = self._anew, False
+        found: Found = {}
+        for session in self.sessions.values():
+            if not session.connected:
+                continue
+            due = now >= session.choose_at
+            if due:
+                session.choose_at = now + PICTURES_EVERY_S
+            if due or anew:
+                self._choose_pictures(session, found, now)
         for session in self.sessions.values():
             if session.connected:
                 session.upstream.ask_key_frames(now)
-                if reporting:
+                if now >= session.report_at:
+                    session.report_at = now + REPORT_EVERY_S
                     session.report(now)
                     self._tell_line(session, now)
                 if session.downstream.moved:

@@ -59,6 +59,10 @@ class Session:
         self.last_at = now
         self.state = "new"
         self.told_line: dict[str, object] = {}
+        self.report_at = now
+        """When the room reports for it next; each session has its own moment."""
+        self.choose_at = 0.0
+        """When the room chooses its pictures next."""
         self.on_connected: Callable[[], None] = lambda: None
         self.on_closed: Callable[[str], None] = lambda _reason: None
         self._fingerprints = offer.fingerprints
