@@ -78,6 +78,39 @@ class Lowest:
         self.value = min(self._window, self._before)
 
 
+class Way:
+    """How long packets are on the way, up to a constant that nobody knows: the fastest of LOWEST_S, and lately the fastest and the slowest."""
+
+    __slots__ = ("_fastest", "_lately", "_slowest")
+
+    def __init__(self) -> None:
+        self._fastest = Lowest(LOWEST_S)
+        self._lately = Lowest(UPLINK_STANDS_S)
+        self._slowest = Lowest(UPLINK_STANDS_S)
+        """Of the delay's negative."""
+
+    def take(self, delay_s: float, now: float) -> None:
+        """Take the delay of one packet that came at `now` (monotonic seconds)."""
+        self._fastest.take(delay_s, now)
+        self._lately.take(delay_s, now)
+        self._slowest.take(-delay_s, now)
+
+    @property
+    def queue_s(self) -> float:
+        """How much longer than the fastest even the fastest lately take: a queue that stands, or a way that became longer."""
+        return self._lately.value - self._fastest.value
+
+    @property
+    def spread_s(self) -> float:
+        """Between the fastest and the slowest lately."""
+        return -self._slowest.value - self._lately.value
+
+    def accept(self, now: float) -> None:
+        """It is no queue: the way is as long as it is lately."""
+        self._fastest = Lowest(LOWEST_S)
+        self._fastest.take(self._lately.value, now)
+
+
 class Uplink:
     """What one publisher's link carries, from how long its packets are on the way (abs-send-time).
 
@@ -87,8 +120,8 @@ class Uplink:
     """
 
     __slots__ = (
-        "_arriving_bps", "_at", "_base", "_calm_bps", "_delay", "_estimate", "_flat_since", "_lately", "_longest", "_lowered_at",
-        "_rest_s", "_rest_until", "_sent", "_weak_since", "_window_at", "_window_octets", "loss", "octets", "pictures",
+        "_arriving_bps", "_at", "_calm_bps", "_delay", "_estimate", "_flat_since", "_lowered_at", "_rest_s", "_rest_until", "_sent",
+        "_way", "_weak_since", "_window_at", "_window_octets", "loss", "octets", "pictures",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -97,10 +130,7 @@ class Uplink:
         self._sent = -1
         self._at = 0.0
         self._delay = 0.0
-        self._base = Lowest(LOWEST_S)
-        self._lately = Lowest(UPLINK_STANDS_S)
-        self._longest = Lowest(UPLINK_STANDS_S)
-        """Of the delay's negative: the longest lately."""
+        self._way = Way()
         self._flat_since = 0.0
         self._calm_bps = self._estimate = float(UPLINK_START_BPS)
         """The estimate when no queue stood last."""
@@ -132,19 +162,17 @@ class Uplink:
         passed = now - self._at
         self._delay += passed - step / 262144
         self._sent, self._at = sent, now
-        self._base.take(self._delay, now)
-        self._lately.take(self._delay, now)
-        self._longest.take(-self._delay, now)
+        way = self._way
+        way.take(self._delay, now)
         if now - self._window_at >= 0.5:
             self._arriving_bps = (self.octets - self._window_octets) * 8 / (now - self._window_at)
             self._window_at, self._window_octets = now, self.octets
-        if -self._longest.value - self._lately.value > UPLINK_FLAT_S:
+        if way.spread_s > UPLINK_FLAT_S:
             self._flat_since = now
-        if self._lately.value - self._base.value <= UPLINK_QUEUE_S:
+        if way.queue_s <= UPLINK_QUEUE_S:
             self._flat_since, self._calm_bps = now, self._estimate
         elif now - self._flat_since > UPLINK_FLAT_FOR_S and self.loss < LOSS_HIGH:
-            self._base = Lowest(LOWEST_S)
-            self._base.take(self._lately.value, now)
+            way.accept(now)
             self._estimate = self._calm_bps
         elif now - self._lowered_at > UPLINK_PAUSE_S:
             self._lowered_at = now

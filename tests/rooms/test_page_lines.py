@@ -1,10 +1,12 @@
 """The page while its line is gone: the old connection stays until the new one stands, tries are counted, and nobody waits long for the next."""
 
+import re
+
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, WebSocket, WebSocketRoute, expect
 
 from tests.relay import relay_to
-from tests.rooms.consultation import VILLAGE_SITES, Consultation, stats, until, until_sees
+from tests.rooms.consultation import VILLAGE_SITES, Consultation, present, stats, until, until_sees
 from tests.serving import ADMIN, Served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400)]
@@ -16,6 +18,12 @@ const Peer = window.RTCPeerConnection;
 window.RTCPeerConnection = class extends Peer {
   constructor(...told) { super(...told); window.peers.push(this); window.made.push(performance.now()); }
 };
+"""
+AGING = """
+const now = performance.now.bind(performance);
+let older = 0;
+performance.now = () => now() + older;
+window.grow = (milliseconds) => { older += milliseconds; };
 """
 BACK_WITHIN_S = 5.0
 
@@ -68,3 +76,49 @@ def test_tries_are_counted_where_the_person_sees_it_and_so_is_what_stands_in_the
         line.come_back()
         expect(link).to_have_attribute("data-link", "live", timeout=10_000)
         assert stats(village)["tries"] == 0
+
+
+def opened(consultation: Consultation, context: BrowserContext) -> Page:
+    """The room's page before joining, for a village; its age can be changed."""
+    login = {"name": VILLAGE_SITES[0], "password": ADMIN[1]}
+    answer = context.request.post(f"{consultation.served.url}/login", form=login, max_redirects=0)
+    assert answer.status == 303, answer.text()
+    page = context.new_page()
+    page.add_init_script(AGING)
+    return page
+
+
+def test_a_click_while_the_wire_is_still_dialling_goes_in_once_it_stands(served: Served, chromium: Browser) -> None:
+    consultation = Consultation(served, chromium)
+    page = opened(consultation, consultation.context())
+    held: list[WebSocketRoute] = []
+    said: list[str] = []
+    page.route_web_socket(re.compile(r"/socket\.io/"), lambda wire: held.append(wire))
+    page.goto(consultation.url)
+    while not held:
+        page.wait_for_timeout(50)
+    page.click('[data-action="join"]')
+    link = page.locator("#link")
+    expect(link).to_have_attribute("data-link", "connecting")
+    for wire in held:
+        server = wire.connect_to_server()
+        wire.on_message(lambda message, server=server: (said.append(str(message)), server.send(message)))
+    expect(link).to_have_attribute("data-link", "live", timeout=30_000)
+    # A second word that one comes in would be refused, and cost the first its place.
+    assert len([one for one in said if one.startswith("40/room")]) == 1
+    assert list(present(served, consultation.room).values()) == [True]
+
+
+def test_a_page_that_has_waited_long_dials_anew_when_one_goes_in(served: Served, chromium: Browser) -> None:
+    consultation = Consultation(served, chromium)
+    page = opened(consultation, consultation.context())
+    wires: list[WebSocket] = []
+    page.on("websocket", lambda wire: wires.append(wire))
+    page.goto(consultation.url)
+    while not wires:
+        page.wait_for_timeout(50)
+    page.evaluate("() => window.grow(660_000)")
+    consultation.join(page)
+    # What it was let in with may have run out meanwhile.
+    assert len(wires) == 2 and wires[0].is_closed()
+    assert list(present(served, consultation.room).values()) == [True]
