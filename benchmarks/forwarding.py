@@ -81,8 +81,8 @@ def network() -> Iterator[tuple[str, str, str, str]]:
         subprocess.run(["ip", "link", "del", near], check=False, stderr=subprocess.DEVNULL)
 
 
-async def measure(server: Server, scenario: Scenario, host: str, seconds: float = MEASURE_S) -> Result:
-    """Start the server, let everyone meet, measure, end it."""
+async def measure(server: Server, scenario: Scenario, host: str, *, in_kernel: bool = False) -> Result:
+    """Start the server, let everyone meet, measure, end it. With `in_kernel` the receivers' kernel counts what arrives, and nobody reads it."""
     certificate = make_certificate()
     publishers = [RtcPeer(certificate, host) for _ in range(scenario.publishers)]
     if scenario.everyone:
@@ -95,9 +95,12 @@ async def measure(server: Server, scenario: Scenario, host: str, seconds: float 
         with apart():
             await server.meet(publishers, receivers)
             ends = [peer.companion or peer for peer, _ in receivers]
+            if in_kernel:
+                for peer in ends:
+                    peer.leave_counting_to_the_kernel()
             await asyncio.sleep(WARM_UP_S)
             before, came, went = cpu_ns(server.pid), sum(p.received for p in ends), sum(p.sent for p in publishers)
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(MEASURE_S)
             after, came_after, went_after = (
                 cpu_ns(server.pid),
                 sum(p.received for p in ends),

@@ -6,7 +6,7 @@ A row: 12 bytes RTP header, 8 bytes of header extension holding abs-send-time, t
 """
 
 from collections.abc import Iterator
-from itertools import chain
+from itertools import starmap
 from struct import Struct
 
 import numpy as np
@@ -46,13 +46,13 @@ def abs_send_time(now: float) -> int:
 class Fan:
     """The slots that show one stream, as columns: rebuilt when a slot comes or goes, not for each packet."""
 
-    __slots__ = ("fixed", "handles", "messages", "sinks", "sourced", "starts")
+    __slots__ = ("_handles", "fixed", "messages", "sinks", "sourced", "starts")
 
     def __init__(self, sinks: list[Slot], name_bytes: int) -> None:
         self.sinks = sinks
         # A peer that needs its source named has its own control message: rare (several interfaces), so it goes row by row.
         self.sourced = any(slot.target.control for slot in sinks)
-        self.handles = [slot.target.handle for slot in sinks]
+        self._handles = {1: [slot.target.handle for slot in sinks]}
         self.messages = np.zeros(len(sinks), MESSAGE)
         self.messages["name"] = [slot.target.name for slot in sinks]
         self.messages["name_bytes"] = name_bytes
@@ -62,6 +62,13 @@ class Fan:
         self.fixed = np.zeros_like(self.starts)
         self.fixed[:, 0, 0] = [PLAIN << 24 | slot.payload_type << 16 for slot in sinks]
         self.fixed[:, 0, HEADER_WORDS] = 0x8000  # a PictureID of 15 bits says so (RFC 7741 section 4.2)
+
+    def handles(self, count: int) -> list[object]:
+        """The SRTP context of each row of a burst of `count` packets."""
+        known = self._handles.get(count)
+        if known is None:
+            known = self._handles[count] = [handle for handle in self._handles[1] for _ in range(count)]
+        return known
 
 
 def _starts(slot: Slot) -> tuple[int, ...]:
@@ -330,10 +337,10 @@ class Fanout:
         first = self._row
         rows = width * count
         sizes = self._write_block(fan, packets, first)
-        handles = fan.handles if count == 1 else chain.from_iterable(zip(*[fan.handles] * count, strict=True))
         end = first + rows
+        each = zip(fan.handles(count), self._port.rows[first:end], self._port.lengths[first:end], strict=True)
         # A session that just closed: drop the burst; the subscribers that live ask again.
-        if any(map(srtp.protect, handles, self._port.rows[first:end], self._port.lengths[first:end])):
+        if any(starmap(srtp.protect, each)):
             self._counters.drop("srtp_protect", rows)
             return
         self._row = end
