@@ -157,7 +157,7 @@ def _client(client_id: str) -> paho.Client:
 
 
 def _session() -> Properties:
-    properties = Properties(PacketTypes.CONNECT)
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     properties.ReceiveMaximum = RECEIVE_MAXIMUM
     properties.SessionExpiryInterval = SESSION_EXPIRY_S
     return properties

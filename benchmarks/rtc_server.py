@@ -106,8 +106,8 @@ class LineServer:
         everyone = {id(peer): peer for peer in [*publishers, *(peer for peer, _ in receivers)]}
         for ident, peer in everyone.items():
             name = names.get(ident) or f"r{secrets.token_hex(4)}"
-            wanted = [f"p{index}" for index in watched.get(ident, [])]
-            await self._join(peer, {"name": name, "want": wanted}, sends=ident in names, receives=len(wanted))
+            seen = [f"p{index}" for index in watched.get(ident, [])]
+            await self._join(peer, {"name": name, "want": seen}, sends=ident in names, receives=len(seen))
 
     async def join(self, peer: RtcPeer, name: str, wanted: list[str]) -> None:
         """One site of a room: microphone and camera, three places to hear, one picture for each of `wanted` (ours only)."""

@@ -172,7 +172,7 @@ def interval_server(port: int, count: int) -> None:
 
     app.server.add_url_rule("/bytes", "bytes", lambda: str(bytes_sent[0]))
 
-    @app.callback([Output(f"chart-{number}", "figure") for number in range(count)], Input("beat", "n_intervals"))  # type: ignore[untyped-decorator]
+    @app.callback([Output(f"chart-{number}", "figure") for number in range(count)], Input("beat", "n_intervals"))
     def poll(beat: int | None) -> list[go.Figure]:
         moments = [time.time() - POINTS + float(step) for step in steps]
         return [

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_socketio import SocketIO
@@ -30,7 +31,7 @@ SAME_ORIGIN = {"Origin": "http://localhost"}
 def _quick_hashes() -> Iterator[None]:
     """The same algorithm with the least work: these tests log in hundreds of times."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(passwords, "_HASHER", passwords.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
     passwords._nobody.cache_clear()
     yield
     patch.undo()

@@ -45,15 +45,15 @@ def test_the_inventory_names_what_declares_nothing(gate: Gate, socketio: SocketI
 
 
 def test_the_inventory_knows_dash_pages_and_their_callbacks(app: Flask, gate: Gate) -> None:
-    dash_app = Dash("mounted", server=app, url_base_pathname="/duty/")
+    dash_app = Dash("mounted", server=app, url_base_pathname="/duty/")  # type: ignore[arg-type]
     dash_app.layout = html.Div([html.Div(id="a"), html.Div(id="b"), html.Div(id="c")])
 
-    @dash_app.callback(Output("b", "children"), Input("a", "children"))  # type: ignore[untyped-decorator]
+    @dash_app.callback(Output("b", "children"), Input("a", "children"))
     @gate.callback_needs("incident.create")
     def good(value: str) -> str:
         return value
 
-    @dash_app.callback(Output("c", "children"), Input("a", "children"))  # type: ignore[untyped-decorator]
+    @dash_app.callback(Output("c", "children"), Input("a", "children"))
     def careless(value: str) -> str:
         return value
 
@@ -286,11 +286,11 @@ def test_a_page_that_is_not_there_says_so_in_the_readers_language(client: FlaskC
 
 
 def test_a_failing_callback_permission_is_a_problem(app: Flask, gate: Gate, browser: Browser) -> None:
-    dash_app = Dash("permitted", server=app, url_base_pathname="/duty/")
+    dash_app = Dash("permitted", server=app, url_base_pathname="/duty/")  # type: ignore[arg-type]
     dash_app.layout = html.Div([html.Div(id="a"), html.Div(id="b")])
     ran: list[str] = []
 
-    @dash_app.callback(Output("b", "children"), Input("a", "children"))  # type: ignore[untyped-decorator]
+    @dash_app.callback(Output("b", "children"), Input("a", "children"))
     @gate.callback_needs("people.manage")
     def manage(value: str) -> str:
         ran.append(value)

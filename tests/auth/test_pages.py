@@ -1,6 +1,7 @@
 """The login page, the token endpoints, the pages of pairing, and the door of the wall."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -17,7 +18,7 @@ from tests.auth.conftest import PASSWORD, SAME_ORIGIN
 Browser = Callable[[Role], FlaskClient]
 
 
-def json_of(answer: object) -> dict[str, str]:
+def json_of(answer: object) -> dict[str, Any]:
     content = getattr(answer, "json", None)
     assert isinstance(content, dict)
     return content

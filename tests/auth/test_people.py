@@ -1,8 +1,10 @@
 """People, passwords and the one table of permissions."""
 
-from typing import get_args
+from collections.abc import Callable
+from typing import Literal, get_args
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import select
 
 from auth import passwords
@@ -108,8 +110,8 @@ def test_a_password_is_kept_as_argon2id(people: dict[Role, Person]) -> None:
 def test_an_unknown_name_costs_a_hash_too(monkeypatch: pytest.MonkeyPatch) -> None:
     verified: list[str] = []
 
-    class Watched(passwords.PasswordHasher):
-        def verify(self, hash: str | bytes, password: str | bytes) -> bool:
+    class Watched(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:
             verified.append(str(hash))
             return super().verify(hash, password)
 
@@ -121,7 +123,7 @@ def test_an_unknown_name_costs_a_hash_too(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_hash_of_old_parameters_is_renewed_at_the_next_login(
     authority: Authority, database: Database, people: dict[Role, Person], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stronger = passwords.PasswordHasher(time_cost=2, memory_cost=128, parallelism=1)
+    stronger = PasswordHasher(time_cost=2, memory_cost=128, parallelism=1)
     monkeypatch.setattr(passwords, "_HASHER", stronger)
     authority.logins.open("duty", PASSWORD, "192.0.2.1")
     with database.reading() as session:
@@ -214,10 +216,11 @@ def test_a_deactivated_person_cannot_log_in_refresh_or_stay_connected(
         deactivate(session, clock, SYSTEM, people[Role.DUTY].id)
     clock.advance(16)
     assert not authority.still_valid(tokens.principal)
-    for attempt in (
+    attempts: list[Callable[[], object]] = [
         lambda: authority.logins.refresh(tokens.refresh_token),
         lambda: authority.logins.open("duty", PASSWORD, "192.0.2.1"),
-    ):
+    ]
+    for attempt in attempts:
         with pytest.raises(Unauthenticated):
             attempt()
 

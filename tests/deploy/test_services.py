@@ -109,7 +109,7 @@ class Session:
         self.client.username_pw_set(name, password)
         self.client.on_connect = lambda _c, _u, _f, code, _p: self._note(code=code.value)
         self.client.on_subscribe = lambda _c, _u, _m, codes, _p: self._note(granted=[code.value for code in codes])
-        self.client.on_message = lambda _c, _u, message: self._note(payload=message.payload)
+        self.client.on_message = lambda _c, _u, message: self._note(payload=bytes(message.payload))
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
         self.wait(lambda: self.code is not None)

@@ -1,5 +1,6 @@
 """The database: what was acknowledged is kept, a full disk is refused before anything is torn, a newer schema is not touched."""
 
+import shutil
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 
@@ -44,11 +45,11 @@ def test_a_change_cannot_reach_into_the_other_world(any_database: Database, cloc
 def test_a_full_disk_is_refused_and_recovers_by_itself(
     database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module.shutil, "disk_usage", lambda _path: Usage(10**9, 10**9, 1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(10**9, 10**9, 1000))
     with pytest.raises(Unavailable, match="disk_full"), database.writing():
         pass
     assert database.probe() == "full"
-    monkeypatch.setattr(database_module.shutil, "disk_usage", lambda _path: Usage(10**9, 0, 10**9))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(10**9, 0, 10**9))
     clock.advance(2)
     incident(database, clock)
     assert database.probe() == "ok"

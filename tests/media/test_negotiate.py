@@ -1,6 +1,7 @@
 """The offer: real ones are answered, bad ones refused with a sentence."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ def test_an_offer_of_aiortc_is_understood() -> None:
     assert [section.source or section.slot for section in offer.sections] == ["audio", "camera", "a0", "v0"]
 
 
-BAD = {
+BAD: dict[str, tuple[Callable[[str], str], str]] = {
     "data channel": (
         lambda text: text + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:9\r\n",
         "data channels",

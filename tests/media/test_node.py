@@ -68,6 +68,10 @@ class Guest:
             await track.recv()
             self.frames[track.kind] += 1
 
+    def got(self, *, sound: int = -1, picture: int = -1) -> bool:
+        """Whether more frames than these were decoded."""
+        return self.frames["audio"] > sound and self.frames["video"] > picture
+
     async def join(self, publish: list[str] | None = None) -> dict[str, Any]:
         self.connection.addTransceiver(AudioStreamTrack(), direction="sendonly")
         self.connection.addTransceiver(VideoStreamTrack(), direction="sendonly")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
+import pylibsrtp
 import pytest
 from aiortc import RTCDtlsTransport
 
@@ -52,8 +53,8 @@ def test_srtp_without_its_private_handle_goes_through_the_public_calls(fresh: py
         """A session of a pylibsrtp whose inside was renamed."""
 
         def __init__(self, policy: Any) -> None:
-            self.protect = srtp.pylibsrtp.Session(policy).protect
-            self.unprotect = srtp.pylibsrtp.Session(policy).unprotect
+            self.protect = pylibsrtp.Session(policy).protect
+            self.unprotect = pylibsrtp.Session(policy).unprotect
 
     fresh.setattr(srtp, "Session", Bare)
     srtp.prove()

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable
 
 import pytest
+from amqtt.broker import Broker
 
 from foundation.clock import ManualClock, epoch_ms
 from foundation.database import Database
@@ -59,9 +60,9 @@ def test_a_port_that_another_program_holds_is_told_since_when_and_taken_when_it_
 def test_a_restart_that_fails_is_tried_again(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
     starts: list[int] = []
     answers: list[bool] = [False]
-    real_start = broker_module.Broker.start
+    real_start = Broker.start
 
-    async def failing(self: broker_module.Broker) -> None:
+    async def failing(self: Broker) -> None:
         starts.append(1)
         if len(starts) == 2:
             raise RuntimeError("nobody foresaw this")
@@ -70,7 +71,7 @@ def test_a_restart_that_fails_is_tried_again(ingest: Ingest, monkeypatch: pytest
     async def stalled_once(_host: str, _port: int) -> bool:
         return answers.pop() if answers else True
 
-    monkeypatch.setattr(broker_module.Broker, "start", failing)
+    monkeypatch.setattr(Broker, "start", failing)
     monkeypatch.setattr(broker_module, "_answers", stalled_once)
 
     async def restart() -> None:

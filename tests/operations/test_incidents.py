@@ -1,6 +1,7 @@
 """Incidents, resources and the roster: rules, permissions, and each change in the journal."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -93,7 +94,7 @@ def test_who_changes_what_they_did_not_see_is_shown_the_other_version(township: 
     ],
 )
 def test_a_wrong_incident_is_refused(
-    township: Database, clock: ManualClock, changes: dict[str, object], code: str
+    township: Database, clock: ManualClock, changes: dict[str, Any], code: str
 ) -> None:
     with pytest.raises(UserError, match=code):
         opened(township, clock, **changes)
@@ -205,4 +206,5 @@ def test_what_is_known_of_casualties_stays_with_the_incident_and_is_corrected(
                 count_toll(session, clock, SYSTEM, incident.id, wrong)
     with database.reading() as session:
         newest = journal.newest(session, 1)[0]
+    assert newest.state is not None
     assert (newest.kind, newest.detail["before"]["injuries"], newest.state["deaths"]) == ("incident.counted", 2, 1)

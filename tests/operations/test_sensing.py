@@ -11,7 +11,7 @@ from foundation.clock import ManualClock, epoch_ms
 from foundation.database import Database
 from foundation.errors import UserError
 from operations import sensing as sensing_module
-from operations.readings import Newest, newest_of_all, recent
+from operations.readings import GOOD, SUSPECT, Newest, newest_of_all, recent
 from operations.sensing import Rejection, Sensing
 
 AT = "2026-08-19T17:59:00+08:00"
@@ -108,18 +108,18 @@ def test_a_reading_outside_what_the_sensor_can_measure_is_kept_and_marked(
 ) -> None:
     assert sensing.take([reading(value=99.0)]).accepted == 1
     with any_township.reading() as session:
-        assert newest_of_all(session)[1].quality == sensing_module.SUSPECT
+        assert newest_of_all(session)[1].quality == SUSPECT
 
 
 @pytest.mark.parametrize(
     ("told", "value", "kept"),
     [
-        ("good", 3.5, sensing_module.GOOD),
-        (0, 3.5, sensing_module.GOOD),
-        (None, 3.5, sensing_module.GOOD),
-        ("suspect", 3.5, sensing_module.SUSPECT),
-        (1, 3.5, sensing_module.SUSPECT),
-        ("good", 99.0, sensing_module.SUSPECT),
+        ("good", 3.5, GOOD),
+        (0, 3.5, GOOD),
+        (None, 3.5, GOOD),
+        ("suspect", 3.5, SUSPECT),
+        (1, 3.5, SUSPECT),
+        ("good", 99.0, SUSPECT),
     ],
 )
 def test_what_its_sender_suspects_stays_suspect_and_praise_does_not_help_an_impossible_value(

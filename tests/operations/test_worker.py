@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+import socketio
 
 from fenghuo import worker as worker_module
 from fenghuo.worker import Worker
@@ -32,7 +33,7 @@ def test_a_report_that_fails_is_not_the_last(
             if len(dials) == 2:
                 raise RuntimeError("it had never begun")
 
-    monkeypatch.setattr(worker_module.socketio, "AsyncClient", Client)
+    monkeypatch.setattr(socketio, "AsyncClient", Client)
     monkeypatch.setattr(worker_module, "DIAL_AGAIN_S", 0)
 
     async def report() -> None:

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from aioice import stun as aioice_stun
@@ -107,7 +108,7 @@ def test_clients_by_ipv6_and_by_ipv4_see_each_other() -> None:
             await guests[0].want("second")
             await guests[1].want("first")
             for guest in guests:
-                await until(lambda guest=guest: guest.frames["video"] > 5 and guest.frames["audio"] > 20)
+                await until(partial(guest.got, sound=20, picture=5))
             for guest in guests:
                 await guest.close()
 

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -64,14 +65,14 @@ def test_a_client_that_checks_its_path_seldom_is_found_by_what_it_sends() -> Non
             await first.want("second")
             await second.want("first")
             for guest in (first, second):
-                await until(lambda guest=guest: guest.frames["video"] > 5 and guest.frames["audio"] > 20)
+                await until(partial(guest.got, sound=20, picture=5))
             session = node.rooms["r"].sessions["s-first"]
             before = session.key
             line.rebind()
             await until(lambda: session.key != before, 1.0)
             for guest in (first, second):
                 heard = guest.frames["audio"]
-                await until(lambda guest=guest, heard=heard: guest.frames["audio"] > heard + 10, WITHIN_S)
+                await until(partial(guest.got, sound=heard + 10), WITHIN_S)
             assert node.counters.dropped.get("srtp_unprotect", 0) == 0
 
     asyncio.run(scenario())

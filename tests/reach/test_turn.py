@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from aioice import turn
+from aioice import stun, turn
 from playwright.sync_api import sync_playwright
 from pydantic import ValidationError
 
@@ -83,7 +83,7 @@ def test_an_old_password_another_name_and_another_secret_are_refused(coturn: Cot
         (foreign["username"], foreign["credential"]),
         (longer, good["credential"]),
     ):
-        with pytest.raises(turn.stun.TransactionFailed, match=r"401|Unauthorized"):
+        with pytest.raises(stun.TransactionFailed, match=r"401|Unauthorized"):
             allocate(coturn, username, password)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -114,6 +115,11 @@ def client(served: Served) -> Callable[[str], Client]:
     return lambda name: Client(served, tokens.get(name, ""))
 
 
+def ended(client: Client) -> bool:
+    """Whether the client knows that it is over."""
+    return client.peer.connectionState in ("closed", "failed")
+
+
 def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(scenario())
 
@@ -149,7 +155,7 @@ def test_an_encoder_publishes_and_a_player_watches_and_both_leave(
             assert gone.status == 204
             again = await asyncio.to_thread(who.ask, "DELETE", answer.headers["Location"])
             assert (again.status, again.problem["code"]) == (404, "not_found")
-            await until(lambda who=who: who.peer.connectionState in ("closed", "failed"))
+            await until(partial(ended, who))
         assert not set(names) & set(await asyncio.to_thread(roster, served, room))
         for who in (encoder, player):
             await who.close()

@@ -1,6 +1,7 @@
 """A consultation over a line that loses and goes dark: real pages, the real node, a relay that is the same every time."""
 
 import time
+from functools import partial
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -97,4 +98,4 @@ def test_after_a_blackout_of_twenty_seconds_media_is_back_within_three_without_a
         assert len(back) == len(pages) and max(back.values()) <= BACK_WITHIN_S, back
         for page in pages:
             until_hears(page, 1)
-            until(lambda page=page: sees(page, 1), 20)
+            until(partial(sees, page, 1), 20)

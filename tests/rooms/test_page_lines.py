@@ -82,7 +82,7 @@ def test_tries_are_counted_where_the_person_sees_it_and_so_is_what_stands_in_the
 
 def opened(consultation: Consultation, context: BrowserContext) -> Page:
     """The room's page before joining, for a village; its age can be changed."""
-    login = {"name": VILLAGE_SITES[0], "password": ADMIN[1]}
+    login: dict[str, str | float | bool] = {"name": VILLAGE_SITES[0], "password": ADMIN[1]}
     answer = context.request.post(f"{consultation.served.url}/login", form=login, max_redirects=0)
     assert answer.status == 303, answer.text()
     page = context.new_page()
@@ -100,8 +100,19 @@ def test_a_click_while_the_wire_is_still_dialling_goes_in_once_it_stands(served:
     def through(wire: WebSocketRoute) -> None:
         server = wire.connect_to_server()
         wires.append(wire)
-        wire.on_message(lambda message: (said.append(str(message)), server.send(message)))
-        server.on_message(lambda message: held.append(str(message)) if LET_IN in str(message) else wire.send(message))
+
+        def ask(message: str | bytes) -> None:
+            said.append(str(message))
+            server.send(message)
+
+        def answer(message: str | bytes) -> None:
+            if LET_IN in str(message):
+                held.append(str(message))
+            else:
+                wire.send(message)
+
+        wire.on_message(ask)
+        server.on_message(answer)
 
     page.route_web_socket(re.compile(r"/socket\.io/"), lambda wire: through(wire))
     page.goto(consultation.url)
