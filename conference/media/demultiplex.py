@@ -16,13 +16,13 @@ from conference.media.udp import NAME_STRIDE, RECEIVE_ROWS, ROW_BYTES, UdpPort
 ROUNDS_MAX = 8
 """Batches read before other work gets its turn."""
 ASK_AGAIN_S = 0.02
-BURST_PAUSE_S = 0.0002
-"""How long the packets of a frame wait for the next of them, again and again while they come: one flush then serves the whole frame."""
-BURST_PAUSES_MAX = 4
 GATHER_S = 0.0008
-"""How long what is whole waits for more where so much comes that more will come; added latency is at most this and the pauses."""
-GATHER_UNITS_PER_S = 600
+"""How long what comes waits for more where so much comes that more will come."""
+GATHER_UNITS_PER_S = 400
 RATE_EVERY_S = 0.25
+FRAME_PAUSE_S = 0.0002
+"""Elsewhere the packets of a frame wait so long for the next of them, again and again while they come: one flush then serves the whole frame."""
+FRAME_PAUSES_MAX = 4
 MOVED_AFTER_S = 0.3
 """A session that is heard is where it is: only one that has been silent for so long may be found at another address."""
 STRAYS_PER_S = 200.0
@@ -84,35 +84,35 @@ class Demultiplexer:
         """Read until the socket is empty (bounded), forward, send, and ask again for what is missing."""
         port = self._port
         counters = self._counters
+        fanout = self._fanout
+        # Sleeping here costs less than going back to the loop, which has nothing else to do that could not wait so long.
+        gathered = self._gathers(self._clock())
+        if gathered:
+            time.sleep(GATHER_S)
         pauses = 0
         for _ in range(ROUNDS_MAX):
             count = port.receive()
             if not count:
                 break
-            now = self._clock()
             counters.packets_in += count
-            self._batch(count, now)
+            self._batch(count, self._clock())
             if count < RECEIVE_ROWS:
-                pause = self._pause(pauses, now)
-                if not pause:
+                if gathered or not fanout.unfinished or pauses == FRAME_PAUSES_MAX:
                     break
-                # Sleeping here costs less than going back to the loop, which has nothing else to do that could not wait so long.
-                time.sleep(pause)
+                time.sleep(FRAME_PAUSE_S)
                 pauses += 1
-        self._fanout.flush(self._clock())
+        fanout.flush(self._clock())
         if self._timer is None and self._asking:
             self._ask_again()
 
-    def _pause(self, pauses: int, now: float) -> float:
-        """How long to wait for more before what was read is sent (s), after so many `pauses`; 0: not at all."""
-        fanout = self._fanout
+    def _gathers(self, now: float) -> bool:
+        """Whether so much comes in, frames counted as one, that waiting for more pays."""
         passed = now - self._rate_at
         if passed >= RATE_EVERY_S:
-            self._busy = fanout.units - self._rate_units > GATHER_UNITS_PER_S * passed
-            self._rate_at, self._rate_units = now, fanout.units
-        if fanout.unfinished:
-            return BURST_PAUSE_S if pauses < BURST_PAUSES_MAX else 0.0
-        return GATHER_S if self._busy and not pauses else 0.0
+            units = self._counters.packets_in - self._fanout.parts
+            self._busy = units - self._rate_units > GATHER_UNITS_PER_S * passed
+            self._rate_at, self._rate_units = now, units
+        return self._busy
 
     def _batch(self, count: int, now: float) -> None:
         port = self._port
