@@ -21,6 +21,8 @@ from conference.media.dtls import make_certificate
 WARM_UP_S = 4.0
 """The receivers' REMB comes after a second; then the budget has grown to what is wanted."""
 MEASURE_S = 8.0
+DRAIN_S = 0.5
+"""Nothing is sent for so long before and after: what was counted is then all there is, and nothing is under way."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ async def measure(server: Server, scenario: Scenario, host: str, *, in_kernel: b
     else:
         receivers = [(RtcPeer(certificate, host), [0]) for _ in range(scenario.receivers)]
     await server.start()
-    task = asyncio.create_task(publish(publishers, scenario))
+    going = asyncio.Event()
+    going.set()
+    task = asyncio.create_task(publish(publishers, scenario, going))
     try:
         with apart():
             await server.meet(publishers, receivers)
@@ -99,8 +103,13 @@ async def measure(server: Server, scenario: Scenario, host: str, *, in_kernel: b
                 for peer in ends:
                     peer.leave_counting_to_the_kernel()
             await asyncio.sleep(WARM_UP_S)
+            going.clear()
+            await asyncio.sleep(DRAIN_S)
             before, came, went = cpu_ns(server.pid), sum(p.received for p in ends), sum(p.sent for p in publishers)
+            going.set()
             await asyncio.sleep(MEASURE_S)
+            going.clear()
+            await asyncio.sleep(DRAIN_S)
             after, came_after, went_after = (
                 cpu_ns(server.pid),
                 sum(p.received for p in ends),
@@ -135,12 +144,15 @@ def _stay_on(processors: set[int]) -> None:
         os.sched_setaffinity(int(task.name), processors)
 
 
-async def publish(publishers: list[RtcPeer], scenario: Scenario) -> None:
-    """Every publisher sends its bursts in time, each a little after the other, as cameras do."""
+async def publish(publishers: list[RtcPeer], scenario: Scenario, going: asyncio.Event) -> None:
+    """Every publisher sends its bursts in time, each a little after the other, as cameras do, while `going` is set."""
     bursts, count = scenario.bursts, len(publishers)
     start = time.monotonic()
     tick = 0
     while True:
+        if not going.is_set():
+            await going.wait()
+            start, tick = time.monotonic(), 0
         # The loop wakes a thousand times a second at best: what is due by then goes out one after the other.
         due = int((time.monotonic() - start) * scenario.bursts_per_s * count)
         while tick <= due:

@@ -44,7 +44,9 @@ async def added_delay_ms(server: Server, client: str) -> float:
     each_s = DELAY_RATE / RECEIVERS / 5
     scenario = Scenario("delay", 1, RECEIVERS, False, steady_bursts(5, PACKET_BYTES, each_s), each_s)
     await server.start()
-    task = asyncio.create_task(publish([publisher], scenario))
+    going = asyncio.Event()
+    going.set()
+    task = asyncio.create_task(publish([publisher], scenario, going))
     try:
         with apart():
             await server.meet([publisher], [(peer, [0]) for peer in receivers])
@@ -81,8 +83,10 @@ async def township(server: LineServer, client: str, *, talking: bool) -> tuple[f
             if talking:
                 each_s = float(FRAME_RATE)
                 frame = steady_bursts(max(1, round(CAMERA_BPS / 8 / FRAME_RATE / PACKET_BYTES)), PACKET_BYTES, each_s)
+                going = asyncio.Event()
+                going.set()
                 tasks = [
-                    asyncio.create_task(publish(peers, Scenario("", SITES, SITES, True, frame, each_s))),
+                    asyncio.create_task(publish(peers, Scenario("", SITES, SITES, True, frame, each_s), going)),
                     asyncio.create_task(speak(peers)),
                 ]
             await asyncio.sleep(SETTLE_S)
