@@ -182,6 +182,7 @@ function verdictOf({ roundTripMs, downKbps, upKbps }) {
 
 /** @param {number} kbps */
 function rateOf(kbps) {
+  if (kbps >= 1_000_000) return "> 1 Gbit/s";
   if (kbps >= 10_000) return `${Math.round(kbps / 1000)} Mbit/s`;
   return kbps >= 1000 ? `${(kbps / 1000).toFixed(1)} Mbit/s` : `${Math.round(kbps)} kbit/s`;
 }
