@@ -144,13 +144,13 @@ def _stay_on(processors: set[int]) -> None:
         os.sched_setaffinity(int(task.name), processors)
 
 
-async def publish(publishers: list[RtcPeer], scenario: Scenario, going: asyncio.Event) -> None:
-    """Every publisher sends its bursts in time, each a little after the other, as cameras do, while `going` is set."""
+async def publish(publishers: list[RtcPeer], scenario: Scenario, going: asyncio.Event | None = None) -> None:
+    """Every publisher sends its bursts in time, each a little after the other, as cameras do; with `going` only while it is set."""
     bursts, count = scenario.bursts, len(publishers)
     start = time.monotonic()
     tick = 0
     while True:
-        if not going.is_set():
+        if going is not None and not going.is_set():
             await going.wait()
             start, tick = time.monotonic(), 0
         # The loop wakes a thousand times a second at best: what is due by then goes out one after the other.

@@ -44,9 +44,7 @@ async def added_delay_ms(server: Server, client: str) -> float:
     each_s = DELAY_RATE / RECEIVERS / 5
     scenario = Scenario("delay", 1, RECEIVERS, False, steady_bursts(5, PACKET_BYTES, each_s), each_s)
     await server.start()
-    going = asyncio.Event()
-    going.set()
-    task = asyncio.create_task(publish([publisher], scenario, going))
+    task = asyncio.create_task(publish([publisher], scenario))
     try:
         with apart():
             await server.meet([publisher], [(peer, [0]) for peer in receivers])
@@ -56,9 +54,11 @@ async def added_delay_ms(server: Server, client: str) -> float:
             sent = publisher.note_moments()
             came = receivers[-1].note_moments()  # the last of the fan: the one that waits longest
             await asyncio.sleep(MEASURE_S)
-        # What was under way when they began is in one list only.
-        both = zip(sent, [at for at in came if at >= sent[0]], strict=False)
-        delays = sorted((at - since) * 1000 for since, at in both)
+        # What was under way when they began is in one list only; numbers differ by what the server adds to all of them.
+        first, began = sent[0]
+        added = next(number for number, at in came if at >= began) - first
+        arrived = {number - added & 0xFFFF: at for number, at in came if at >= began}
+        delays = sorted((arrived[number] - at) * 1000 for number, at in sent if number in arrived)
         return delays[int(len(delays) * 0.99)]
     finally:
         task.cancel()
@@ -83,10 +83,8 @@ async def township(server: LineServer, client: str, *, talking: bool) -> tuple[f
             if talking:
                 each_s = float(FRAME_RATE)
                 frame = steady_bursts(max(1, round(CAMERA_BPS / 8 / FRAME_RATE / PACKET_BYTES)), PACKET_BYTES, each_s)
-                going = asyncio.Event()
-                going.set()
                 tasks = [
-                    asyncio.create_task(publish(peers, Scenario("", SITES, SITES, True, frame, each_s), going)),
+                    asyncio.create_task(publish(peers, Scenario("", SITES, SITES, True, frame, each_s))),
                     asyncio.create_task(speak(peers)),
                 ]
             await asyncio.sleep(SETTLE_S)

@@ -34,6 +34,8 @@ SO_ATTACH_FILTER = 26
 SO_MEMINFO = 55
 MEMINFO_DROPS = 8
 TIMESPEC = struct.Struct("=qq")
+LOAD_BYTE, AT_LEAST, TAKE = 0x30, 0x35, 0x06
+"""Operations of classic BPF; the last takes so many bytes of the packet (0: it is refused)."""
 DRAIN = Drain()
 RTP_OVERHEAD_BYTES = 20 + 16
 """The header with abs-send-time, and the tag of AES-GCM."""
@@ -127,7 +129,8 @@ class RtcPeer:
         self._filtered = False
         self.sent = 0
         self.key_frame_requests = 0
-        self._moments: list[float] | None = None
+        self._moments: list[tuple[int, float]] | None = None
+        self._timed_ssrc = b""
         self.companion: RtcPeer | None = None
         self.host = host
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -159,17 +162,17 @@ class RtcPeer:
 
         So the receivers of hundreds of thousands of packets a second need no processor of their own. Everything else is read as ever.
         """
-        # Classic BPF; the packet begins with its UDP header. RTP: first byte 128 to 191, second none of RTCP's (RFC 7983, RFC 5761 section 4).
-        accept, refuse = (0x06, 0, 0, 0xFFFFFFFF), (0x06, 0, 0, 0)
+        # Classic BPF: operation, steps to skip when true and when false, operand. The packet begins with its UDP header of 8 bytes.
+        # RTP: first byte 128 to 191 (RFC 7983), second none of RTCP's (RFC 5761 section 4).
         program = [
-            (0x30, 0, 0, 8),
-            (0x35, 0, 4, 128),
-            (0x35, 3, 0, 192),
-            (0x30, 0, 0, 9),
-            (0x35, 0, 2, 192),
-            (0x35, 1, 0, 224),
-            accept,
-            refuse,
+            (LOAD_BYTE, 0, 0, 8),
+            (AT_LEAST, 0, 4, 128),
+            (AT_LEAST, 3, 0, 192),
+            (LOAD_BYTE, 0, 0, 9),
+            (AT_LEAST, 0, 2, 192),
+            (AT_LEAST, 1, 0, 224),
+            (TAKE, 0, 0, 0xFFFFFFFF),
+            (TAKE, 0, 0, 0),
         ]
         code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))
         told = struct.pack("@HP", len(program), ctypes.addressof(code))
@@ -304,16 +307,16 @@ class RtcPeer:
                 if secret is not None:
                     self._send(secret)
 
-    def note_moments(self) -> list[float]:
+    def note_moments(self) -> list[tuple[int, float]]:
         """Note from now on when each packet is sent, and when the kernel took in each that comes: not when this busy process reads it.
 
-        Returns the list that grows, in wall-clock seconds.
+        Returns the list that grows: sequence number (of the first stream that comes, repeats left out) and wall-clock seconds.
         """
         self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self._moments = []
         return self._moments
 
-    def _read_moments(self, moments: list[float]) -> None:
+    def _read_moments(self, moments: list[tuple[int, float]]) -> None:
         while True:
             try:
                 data, extra, _, _ = self._socket.recvmsg(ROW_BYTES, 64)
@@ -325,7 +328,9 @@ class RtcPeer:
             elif not 191 < data[1] < 224:
                 self._received += 1
                 seconds, nanoseconds = TIMESPEC.unpack(extra[0][2])
-                moments.append(seconds + nanoseconds / 1e9)
+                self._timed_ssrc = self._timed_ssrc or data[8:12]
+                if data[8:12] == self._timed_ssrc:
+                    moments.append((int.from_bytes(data[2:4], "big"), seconds + nanoseconds / 1e9))
 
     def _readable(self) -> None:
         if self._moments is not None:
@@ -383,7 +388,7 @@ class RtcPeer:
             body = payload[:2] + struct.pack("!H", 0x8000 | self._picture) + payload[4:]
             secret = sending.session.protect(header + body)
             if self._moments is not None:
-                self._moments.append(time.time())
+                self._moments.append((self._seq, time.time()))
             self._send(secret)
             self.sent += 1
 
