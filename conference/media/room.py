@@ -52,6 +52,7 @@ class Room:
         self._anew = False
         """Whether everybody's pictures are to be chosen at the next tick."""
         self._came = 0
+        """Sessions that ever came: each gets the next turn to report."""
 
     # Who is here
 
@@ -107,8 +108,7 @@ class Room:
             if session.connected:
                 self.tell(session, "lost" if session.state == "lost" else "connected", "")
                 for slot in session.downstream.slots.values():
-                    slot.told = (None, slot.kind, "moving")
-                session.downstream.moved.update(session.downstream.slots.values())
+                    slot.untell()
                 session.told_line = {}
         self._told_speakers = []
 

@@ -104,7 +104,8 @@ class Slot:
         self.extension_head = ((extension_id or 14) << 4 | 2) << 24
         self.target = target
         self._moved = moved
-        self.told: Shown = (None, kind, "moving")
+        self._dark: Shown = (None, kind, "moving")
+        self.told: Shown = self._dark
         """What the page knows of it."""
         self.stream: Stream | None = None
         self.pending: Stream | None = None
@@ -239,12 +240,17 @@ class Slot:
         if self.stream is not None:
             self.stream.stills.discard(self)
 
+    def untell(self) -> None:
+        """The page knows nothing of it, or has forgotten it."""
+        self.told = self._dark
+        self._moved.add(self)
+
     @property
     def shown(self) -> Shown:
         """Whose source it shows, which, and how."""
         stream = self.stream or self.standing
         if stream is None:
-            return (None, self.kind, "moving")
+            return self._dark
         manner: Manner = "still" if self.standing is not None else "slow" if stream.slow else "moving"
         return (stream.participant, stream.kind, manner)
 
