@@ -26,7 +26,7 @@ class Link:
 
 
 def connected(session: Session, clock: Clock, room_id: str, participant_id: str, session_id: str) -> Link | None:
-    """The node says that this session has its media link.
+    """The node says that the session has its media link.
 
     None when the session is not (any more) the participant's: it should be ended. The one before the newest is theirs as long as the
     newest has no link.

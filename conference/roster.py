@@ -106,7 +106,7 @@ def put_out(session: Session, clock: Clock, row: Participant, actor: Actor) -> s
 
 
 def grants(session: Session, participant_id: str, session_id: str) -> list[Source]:
-    """What may be forwarded of the participant who is here by this session; Forbidden("old_session")."""
+    """What may be forwarded of the participant who is here by the session; Forbidden("old_session")."""
     row = of_session(session, participant_id, session_id)
     return row.grants(room_of(session, row.room_id))
 

@@ -8,7 +8,7 @@ from foundation.identifiers import is_id
 
 
 def of_session(session: Session, participant_id: str, session_id: str) -> Participant:
-    """The participant who is here by this session; Forbidden("old_session") when a newer one has taken over or they have left."""
+    """The participant who is here by the session; Forbidden("old_session") when a newer one has taken over or they have left."""
     row = session.get(Participant, participant_id)
     if row is None or not row.present or row.session != session_id:
         raise Forbidden("old_session")
@@ -16,7 +16,7 @@ def of_session(session: Session, participant_id: str, session_id: str) -> Partic
 
 
 def host_of(session: Session, participant_id: str, session_id: str) -> Participant:
-    """The host who is here by this session; Forbidden("not_host") for anybody else."""
+    """The host who is here by the session; Forbidden("not_host") for anybody else."""
     row = of_session(session, participant_id, session_id)
     if row.role != "host":
         raise Forbidden("not_host")

@@ -110,7 +110,7 @@ class Switchboard:
     # Sessions on nodes
 
     def serve(self, session_id: str, node_id: str, room_id: str) -> None:
-        """The node has been asked to serve this session; what it says of its slots counts from now on."""
+        """The node has been asked to serve the session; what it says of its slots counts from now on."""
         with self._lock:
             self._media[session_id] = Media(node_id, room_id)
 
@@ -135,12 +135,12 @@ class Switchboard:
             return {session_id for session_id, media in self._media.items() if media.lives}
 
     def served(self, session_id: str) -> bool:
-        """Whether a node serves this session, as far as this process knows."""
+        """Whether a node serves the session, as far as this process knows."""
         with self._lock:
             return session_id in self._media
 
     def release(self, session_id: str) -> bool:
-        """No node serves this session any more; False when none did."""
+        """No node serves the session any more; False when none did."""
         with self._lock:
             return self._media.pop(session_id, None) is not None
 
@@ -239,11 +239,11 @@ class Switchboard:
         self._tell(_group(room_id), event, payload)
 
     def tell_session(self, session_id: str, event: str, payload: dict[str, Any]) -> None:
-        """Tell the page of this session, in whichever web process it is."""
+        """Tell the page of the session, in whichever web process it is."""
         self._tell(_page(session_id), event, payload, everywhere=True)
 
     def tell_page(self, session_id: str, event: str, payload: dict[str, Any]) -> None:
-        """Tell the page of this session, if it is here."""
+        """Tell the page of the session, if it is here."""
         sid = self._sid_of(session_id)
         if sid is not None:
             self._tell(sid, event, payload)
@@ -288,7 +288,7 @@ class Switchboard:
         return self._nodes.call(media.node, event, asked)
 
     def send(self, session_id: str, event: str, payload: dict[str, Any]) -> None:
-        """Command the node that serves this session without waiting; nothing happens when none does."""
+        """Command the node that serves the session without waiting; nothing happens when none does."""
         with self._lock:
             media = self._media.get(session_id)
         if media is not None:

@@ -159,7 +159,7 @@ class MediaNode:
                 raise ProtocolError("room_full", reason="too many rooms")
             room = self.rooms[room_name] = Room(room_name, self._tell, self._hurry)
         if name in room.sessions:
-            raise ProtocolError("bad_request", reason="this session has offered already")
+            raise ProtocolError("bad_request", reason="the session has offered already")
         if len(room.sessions) >= SESSIONS_MAX:
             raise ProtocolError("room_full", reason="too many sessions")
         try:
@@ -203,7 +203,7 @@ class MediaNode:
         room.remove(session, reason)
 
     async def want(self, request: dict[str, Any]) -> dict[str, Any]:
-        """`room.want`: which pictures this session wants to see."""
+        """`room.want`: which pictures the session wants to see."""
         room, session = self._find(request)
         video = request.get("video")
         if not isinstance(video, list) or len(video) > negotiate.VIDEO_SLOTS_MAX:
@@ -217,14 +217,14 @@ class MediaNode:
             if isinstance(height, bool) or not isinstance(height, int | float) or not 0 < height <= WANT_HEIGHT_MAX:
                 raise ProtocolError("bad_request", reason="height")
             slot = _name(entry, "slot")
-            # Slots that this session has not are ignored: a page may know more of them than it offered.
+            # Slots that the session has not are ignored: a page may know more of them than it offered.
             if slot in slots and slots[slot].kind == "video":
                 wants[slot] = (_name(entry, "participant"), str(entry["kind"]), int(height))
         room.want(session, wants)
         return {}
 
     async def grants(self, request: dict[str, Any]) -> dict[str, Any]:
-        """`room.grants`: what this session may publish from now on."""
+        """`room.grants`: what the session may publish from now on."""
         _, session = self._find(request)
         version = request.get("version")
         if not isinstance(version, int) or isinstance(version, bool):

@@ -140,7 +140,7 @@ class Session:
         self.on_connected()
 
     def feed_dtls(self, data: bytes) -> None:
-        """Take one DTLS datagram from this session's address."""
+        """Take one DTLS datagram from the session's address."""
         if self._dtls is None or not self._dtls.feed(data):
             self._counters.drop("dtls_queue_full")
 
@@ -207,12 +207,12 @@ class Session:
     # The end
 
     def end(self, reason: str) -> None:
-        """Tell the room that this session is over; it then calls `close`."""
+        """Tell the room that the session is over; it then calls `close`."""
         if self.state != "closed":
             self.on_closed(reason)
 
     def close(self) -> None:
-        """Close DTLS, streams, slots, in this order; what others showed of this session goes dark. Safe to call twice."""
+        """Close DTLS, streams, slots, in this order; what others showed of it goes dark. Safe to call twice."""
         if self.state == "closed":
             return
         self.state = "closed"
