@@ -23,7 +23,6 @@ import { Refused, Wire } from "./wire.js";
  */
 
 const CONNECT_TIMEOUT_MS = 8000;
-const DEAD_AFTER_MS = 3000;
 /** A wire that was dialled longer ago is dialled anew on going in: whom the server took one for may have changed. */
 const FRESH_MS = 600_000;
 /** Who is told that the node began anew comes back at once, but not all in the same millisecond. */
@@ -252,12 +251,12 @@ export class Lifeline {
 
   /** @param {Session} session */
   #watch(session) {
-    session.peer.onconnectionstatechange = () => {
+    session.onturn = () => {
       const state = session.peer.connectionState;
       if (session === this.coming && state === "connected") this.#takeOver(session);
       // While another is being made, nothing depends on how the old one ends.
       if (session !== this.newest) return;
-      if (state === "connected") {
+      if (session.lives) {
         clearTimeout(this.deadTimer);
         this.tries = 0;
         this.#say(this.stands ? "live" : "signal_lost");
@@ -265,10 +264,10 @@ export class Lifeline {
         this.#didNotCome();
       } else if (state === "failed" || state === "closed") {
         this.renew();
-      } else if (state === "disconnected" && session === this.session) {
+      } else if (session === this.session) {
+        // Silent: if it is the way, the new session finds another one, or is there as soon as this one is again.
         this.#say("reconnecting");
-        clearTimeout(this.deadTimer);
-        this.deadTimer = setTimeout(() => this.renew(0), DEAD_AFTER_MS);
+        this.renew(0);
         void this.#probe();
       }
     };

@@ -1,5 +1,7 @@
 /** A session: one peer connection with its one offer, what is sent over it and which slot each of its receiving places is. Closed as a whole. */
 
+import { Pulse } from "./pulse.js";
+
 /** @typedef {import("./wire.js").Shown} Shown */
 /** @typedef {{audio: MediaStreamTrack | null, camera: MediaStreamTrack | null, screen: MediaStreamTrack | null}} Sending */
 /**
@@ -54,6 +56,13 @@ export class Session {
     /** Which layers of the camera are asked for, and how many of them a browser really sends of it. */
     this.layers = LAYERS.map((layer) => layer.rid);
     this.sendable = LAYERS.length;
+    /** @type {() => void} its link came, went, fell silent or is heard again */
+    this.onturn = () => undefined;
+    this.pulse = new Pulse(this.peer, () => this.onturn());
+    this.peer.onconnectionstatechange = () => {
+      if (this.peer.connectionState === "connected") this.pulse.start();
+      this.onturn();
+    };
   }
 
   /** Use these relays where nothing else gets through; before the offer is made. @param {RTCIceServer[]} iceServers */
@@ -71,8 +80,9 @@ export class Session {
     return this.camera.getParameters().encodings.length > 1;
   }
 
+  /** Whether its link stands and anything comes over it. */
   get lives() {
-    return this.peer.connectionState === "connected";
+    return this.peer.connectionState === "connected" && !this.pulse.silent;
   }
 
   /** Send these from the offer on. @param {Sending} sending */
@@ -192,7 +202,8 @@ export class Session {
   }
 
   close() {
-    this.peer.onconnectionstatechange = null;
+    this.onturn = () => undefined;
+    this.pulse.stop();
     this.peer.close();
   }
 }

@@ -22,6 +22,7 @@ from conference.media.room import SESSIONS_MAX, WANT_HEIGHT_MAX, Room
 from conference.media.session import Session
 from conference.media.stats import Counters, PacketCost, cpu_seconds
 from conference.media.udp import UdpPort
+from conference.media.watchdog import watch_over
 from foundation.errors import NotFound, ProtocolError
 from foundation.settings import Settings
 from foundation.trust import dialling
@@ -302,6 +303,7 @@ async def _serve_until_told(settings: Settings, token: str, web_urls: Sequence[s
     loop.add_signal_handler(signal.SIGUSR1, _drain, node)
     links = Links(node, web_urls, token, node.name, lambda: dialling(settings), lambda: node.counters.drop("news_full"))
     link = asyncio.create_task(links.run())
+    watchdog = asyncio.create_task(watch_over())
     calm_collector()
     stopping = asyncio.create_task(told.wait())
     await asyncio.wait({link, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -313,6 +315,7 @@ async def _serve_until_told(settings: Settings, token: str, web_urls: Sequence[s
             break
         link.cancel()
         await asyncio.wait({link}, timeout=0.5)
+    watchdog.cancel()
     if link.done() and not link.cancelled() and (error := link.exception()) is not None:
         raise error
 

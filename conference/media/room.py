@@ -17,6 +17,8 @@ PLACES = SPEAKERS + 1
 SPEAKERS_EVERY_S = 0.2
 PICTURES_EVERY_S = 0.5
 REPORT_EVERY_S = 1.0
+BEAT_AFTER_S = 0.5
+"""After each report: something comes to every page twice a second, whoever speaks or is seen, so that it knows its link lives."""
 TURN_S = 0.1
 """Sessions that come one after the other report so much apart: all of them at once would hold media up for milliseconds."""
 WANT_HEIGHT_MAX = 4320
@@ -143,8 +145,12 @@ class Room:
                 session.upstream.ask_key_frames(now)
                 if now >= session.report_at:
                     session.report_at = now + REPORT_EVERY_S
+                    session.beat_at = now + BEAT_AFTER_S
                     session.report(now)
                     self._tell_line(session, now)
+                elif now >= session.beat_at:
+                    session.beat_at = session.report_at
+                    session.beat()
                 if session.downstream.moved:
                     self._tell_slots(session)
 

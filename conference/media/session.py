@@ -61,6 +61,8 @@ class Session:
         self.told_line: dict[str, object] = {}
         self.report_at = now
         """When the room reports for it next; each session has its own moment."""
+        self.beat_at = now
+        """When the room sends it a sign of life next."""
         self.choose_at = 0.0
         """When the room chooses its pictures next."""
         self.on_connected: Callable[[], None] = lambda: None
@@ -194,6 +196,10 @@ class Session:
         while message:
             part, message = rtcp.split(message, RTCP_BYTES_MAX)
             self.send_rtcp(part)
+
+    def beat(self) -> None:
+        """A sign of life: a report of nothing, RFC 3550 section 6.4.2."""
+        self.send_rtcp(self.upstream.empty_report)
 
     def line(self, now: float) -> dict[str, object]:
         """The `line` event of docs/room-protocol.md: what this line carries, measured, and what should be sent on it."""

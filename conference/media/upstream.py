@@ -54,6 +54,7 @@ class Upstream:
         self._counters = counters
         self._send_rtcp = send_rtcp
         self._ssrc = secrets.randbits(31) + 1
+        self.empty_report = rtcp.receiver_report(self._ssrc, [])
         self._key_asked: dict[str, float] = {}
         self._sampled_at = 0.0
         self._needed: dict[str, float] = {}

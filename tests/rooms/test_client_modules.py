@@ -38,6 +38,7 @@ def test_the_protocol_module_knows_no_page() -> None:
         "lifeline.js",
         "linecheck.js",
         "protocol.js",
+        "pulse.js",
         "quality.js",
         "session.js",
         "slots.js",

@@ -28,6 +28,8 @@ window.grow = (milliseconds) => { older += milliseconds; };
 LET_IN = "40/room,"
 """How Socket.IO says that one asks to come in, and that one is in."""
 BACK_WITHIN_S = 5.0
+SEEN_WITHIN_MS = 3500
+"""Three seconds, and half a one for a machine that also runs the browser and the rest of the system."""
 
 
 def states(page: Page) -> list[str]:
@@ -58,6 +60,29 @@ def test_the_old_connection_lives_on_until_the_new_one_stands(served: Served, ch
         until(lambda: states(village)[-1] == "connected", BACK_WITHIN_S)
         until(lambda: set(states(village)[:-1]) == {"closed"}, BACK_WITHIN_S)
         until_sees(village, 1)
+
+
+def test_a_page_sees_within_three_seconds_that_its_node_hangs_and_returns_when_it_goes_on(
+    served: Served, chromium: Browser
+) -> None:
+    consultation = Consultation(served, chromium)
+    officer = consultation.come(ADMIN[0])
+    # Alone and in silence: nothing but the node's own signs of life says that the link lives.
+    officer.wait_for_timeout(6000)
+    link = officer.locator("#link")
+    expect(link).to_have_attribute("data-link", "live")
+    assert stats(officer)["negotiations"] == 1
+    node = served.child("media")
+    node.suspend()
+    try:
+        # The wire to web stands, and web knows nothing of it.
+        expect(link).to_have_attribute("data-link", "reconnecting", timeout=SEEN_WITHIN_MS)
+    finally:
+        node.resume()
+    expect(link).to_have_attribute("data-link", "live", timeout=10_000)
+    village = consultation.come(VILLAGE_SITES[0])
+    until_sees(officer, 1)
+    until_sees(village, 1)
 
 
 def test_tries_are_counted_where_the_person_sees_it_and_so_is_what_stands_in_the_way(
