@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page
 from benchmarks.figure import tell, tell_at_most
 from tests.browser import playwright
 from tests.relay import Relay, relay_to, through
-from tests.rooms.consultation import VILLAGE_SITES, Consultation, browser, until_hears, until_sees, villages
+from tests.rooms.consultation import VILLAGE_SITES, Consultation, browser, stats, until_hears, until_sees, villages
 from tests.serving import ADMIN, Served
 
 LOOK_S = 30.0
@@ -233,7 +233,9 @@ def main() -> None:
                 relay_to(served.media_port) as here,
                 relay_to(served.media_port) as there,
             ):
-                cases[name](Pair(served, chromium, here, there))
+                pair = Pair(served, chromium, here, there)
+                cases[name](pair)
+                print(f"sessions made: {[stats(page)['negotiations'] for page in pair.pages]}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ import { Refused, Wire } from "./wire.js";
  */
 
 const CONNECT_TIMEOUT_MS = 8000;
+const DEAD_AFTER_MS = 3000;
 /** A wire that was dialled longer ago is dialled anew on going in: whom the server took one for may have changed. */
 const FRESH_MS = 600_000;
 /** Who is told that the node began anew comes back at once, but not all in the same millisecond. */
@@ -265,9 +266,11 @@ export class Lifeline {
       } else if (state === "failed" || state === "closed") {
         this.renew();
       } else if (session === this.session) {
-        // Silent: if it is the way, the new session finds another one, or is there as soon as this one is again.
         this.#say("reconnecting");
-        this.renew(0);
+        clearTimeout(this.deadTimer);
+        // Silent is dead. "Disconnected" while something comes is a browser whose checks were lost in a full queue, most often: it finds back by itself.
+        if (session.pulse.silent) this.renew(0);
+        else this.deadTimer = setTimeout(() => this.renew(0), DEAD_AFTER_MS);
         void this.#probe();
       }
     };
