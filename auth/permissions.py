@@ -57,6 +57,8 @@ Permission = Literal[
     "site.change",
     "site.read",
     "station.change",
+    "task.change",
+    "task.read",
     "wall.approve",
     "wall.view",
 ]
@@ -113,6 +115,8 @@ GRANTS: dict[Permission, Grant] = {
     "site.change": Grant(_roles(Role.ADMIN, Role.STEWARD)),
     "site.read": Grant(PEOPLE | {Role.VIEWER, Role.UPPER}),
     "station.change": Grant(_roles(Role.ADMIN, Role.STEWARD)),
+    "task.change": Grant(ROOM, LOCAL),
+    "task.read": Grant(PEOPLE | {Role.VIEWER}),
     "wall.approve": Grant(ROOM),
     "wall.view": Grant(PEOPLE | {Role.VIEWER}),
 }

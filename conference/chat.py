@@ -6,10 +6,10 @@ from sqlalchemy.orm import Session
 
 from conference.standing import of_session
 from conference.tables import Room, room_of
-from conference.texts import clean
 from foundation import journal
 from foundation.clock import Clock, epoch_ms
 from foundation.errors import Forbidden
+from foundation.texts import clean
 
 LONGEST = 500
 NEWEST = 100

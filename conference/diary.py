@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from conference import rooms
+from conference.lines import dicts
 from conference.nodes import NodeRefused, Nodes
 from conference.tables import Participant, Room
 from foundation import journal
@@ -17,7 +18,8 @@ EVERY_S = 60.0
 LINES_MAX = 64
 """A room has no more sessions than that."""
 
-FIGURES = ("step", "down_bps", "down_loss", "up_bps", "up_loss", "round_trip_ms")
+FIGURES = ("step", "down_bps", "down_loss", "up_bps", "up_loss", "round_trip_ms", "freezes")
+"""`freezes`: how often pictures stood still so far, as the participant's own browser counts."""
 
 
 class Diary:
@@ -40,11 +42,11 @@ class Diary:
                 told = self._nodes.call(node.id, "node.stats", {})
             except (Unavailable, NodeRefused):
                 continue  # it went away meanwhile; its rooms' minute is missing, which says just that
-            for room in _dicts(told.get("rooms")):
+            for room in dicts(told.get("rooms")):
                 self._keep(room)
 
     def _keep(self, told: dict[str, Any]) -> None:
-        lines = {str(one.get("participant")): _line(one) for one in _dicts(told.get("sessions"))[:LINES_MAX]}
+        lines = {str(one.get("participant")): _line(one) for one in dicts(told.get("sessions"))[:LINES_MAX]}
         room_id = told.get("room")
         if not lines or not isinstance(room_id, str):
             return
@@ -80,7 +82,3 @@ def _journal(session: Session, clock: Clock, room_id: str, lines: dict[str, dict
 def _line(session: dict[str, Any]) -> dict[str, Any]:
     line = session.get("line")
     return {figure: line.get(figure) for figure in FIGURES} if isinstance(line, dict) else {}
-
-
-def _dicts(value: object) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

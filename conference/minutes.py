@@ -1,4 +1,7 @@
-"""The minutes of a room (会商纪要): what was decided, who does it and until when; and what was worth a note. An entry is never changed."""
+"""The minutes of a room (会商纪要): what was decided, who does it and until when; and what was worth a note. An entry is never changed.
+
+A decision that names who does it is a task from then on (operations.tasks).
+"""
 
 from datetime import datetime
 from typing import Any
@@ -11,10 +14,11 @@ from conference import record
 from conference.roles import role_in
 from conference.standing import host_of
 from conference.tables import MINUTE_KINDS, NAME_LENGTH, Minute, MinuteKind, Room, held, room_of
-from conference.texts import clean
 from foundation.clock import Clock, epoch_ms, from_epoch_ms
 from foundation.errors import TooMany, UserError
 from foundation.identifiers import is_id, new_id
+from foundation.texts import clean
+from operations.tasks import order_task
 
 LONGEST = 1_000
 ENTRIES_MAX = 200
@@ -60,6 +64,18 @@ def keep(
     )
     session.add(row)
     session.flush()
+    if row.kind == "decision" and row.who is not None:
+        order_task(
+            session,
+            clock,
+            host.actor,
+            text=row.text,
+            who=row.who,
+            due=row.due,
+            incident_id=room.incident_id,
+            site_id=room.site_id,
+            origin=row.id,
+        )
     said = {"incident": room.incident_id, **told(row)}
     record.tell(session, clock, room, TOLD[kind], host.actor, host, detail=said)
     return row

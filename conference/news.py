@@ -1,5 +1,6 @@
 """What the media nodes tell of their sessions, and what it means for the rooms and their pages."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,10 @@ from foundation.errors import NotFound, ProtocolError
 NODE_GRACE_S = 3.0
 """A node that dials again within this time and still has a session has lost nothing; then its sessions are over."""
 SPEAKERS_MAX = 3
+OFFENCES = ("flood", "not_granted")
 STEPS = ("full", "smaller", "slower", "stills", "speech")
+
+log = logging.getLogger(__name__)
 
 
 class News:
@@ -72,6 +76,14 @@ class News:
             raise ProtocolError("bad_request")
         line = {key: payload.get(key) for key in ("step", "bps", "loss", "send")}
         self._board.tell_page(session_id, "line", line)
+
+    def offended(self, node: Node, payload: dict[str, Any]) -> None:
+        """A session sent too much, or what it may not: the room's hosts are told who it is."""
+        room_id, participant, what = (payload.get(key) for key in ("room", "participant", "what"))
+        if not isinstance(room_id, str) or not isinstance(participant, str) or what not in OFFENCES:
+            raise ProtocolError("bad_request")
+        log.warning("a participant is throttled", extra={"node": node.id, "participant": participant, "what": what})
+        self._board.tell_hosts_here(room_id, "offence", {"participant": participant, "what": what})
 
     def node_gone(self, node: Node) -> None:
         """A node's connection ended: its sessions have NODE_GRACE_S to be told again."""

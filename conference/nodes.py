@@ -70,7 +70,7 @@ class _Call:
     answer: Any = None
 
 
-MEDIA_EVENTS = ("session", "slots", "speakers", "line")
+MEDIA_EVENTS = ("session", "slots", "speakers", "line", "offence")
 
 
 class NodeListener(Protocol):
@@ -87,6 +87,9 @@ class NodeListener(Protocol):
 
     def line_changed(self, node: Node, payload: dict[str, Any]) -> None:
         """`line` of docs/room-protocol.md."""
+
+    def offended(self, node: Node, payload: dict[str, Any]) -> None:
+        """`offence` of docs/room-protocol.md."""
 
     def node_gone(self, node: Node) -> None:
         """The node's connection ended; its media may go on."""
@@ -174,7 +177,7 @@ class Nodes(Collector):
         log.warning("a node is gone", extra={"node": node.id, "kind": node.kind})
 
     def told(self, sid: str, event: str, payload: object) -> None:
-        """One event of a node: session, slots, speakers, line, load or ingest. ProtocolError for what the protocol does not know."""
+        """One event of a node: session, slots, speakers, line, offence, load or ingest. ProtocolError for what the protocol does not know."""
         with self._lock:
             node = self._by_sid.get(sid)
         if node is None or not isinstance(payload, dict):
@@ -197,6 +200,7 @@ class Nodes(Collector):
                 "slots": self._listener.slots_changed,
                 "speakers": self._listener.speakers_changed,
                 "line": self._listener.line_changed,
+                "offence": self._listener.offended,
             }
             handle[event](node, payload)
         else:

@@ -19,6 +19,7 @@ from foundation.identifiers import is_id
 SDP_BYTES_MAX = 64 * 1024
 VIDEO_SLOTS_MAX = 16
 HEIGHT_MAX = 4320
+FREEZES_MAX = 1_000_000
 STATES = ("muted", "camera", "screen", "hidden")
 
 SLOT = re.compile(r"v(?:[0-9]|1[0-5])")
@@ -56,6 +57,7 @@ class Pages:
             "offer": ("room.join", self._offer),
             "want": ("room.join", self._want),
             "state": ("room.join", self._state),
+            "freezes": ("room.join", self._freezes),
             "leave": ("room.join", self._leave),
         }
 
@@ -178,6 +180,22 @@ class Pages:
         if spoken:
             self._board.grant(page.room, page.world, [page.participant])
         self._board.tell_roster(page.room, page.world)
+        return {}
+
+    def _freezes(self, _principal: Principal, payload: dict[str, Any]) -> dict[str, Any]:
+        page = self._turnstile.seated()
+        counted = payload.get("slots")
+        if not isinstance(counted, dict) or len(counted) > VIDEO_SLOTS_MAX:
+            raise ProtocolError("bad_request")
+        for slot, times in counted.items():
+            if (
+                not SLOT.fullmatch(slot)
+                or isinstance(times, bool)
+                or not isinstance(times, int)
+                or not 0 <= times <= FREEZES_MAX
+            ):
+                raise ProtocolError("bad_request")
+        self._board.send(page.session, "room.freezes", {"slots": counted})
         return {}
 
     def _leave(self, _principal: Principal, _payload: dict[str, Any]) -> dict[str, Any]:

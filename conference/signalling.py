@@ -12,6 +12,7 @@ from auth.principal import Principal
 from conference.chair import Chair
 from conference.diary import Diary
 from conference.lapses import Lapses
+from conference.lines import Lines
 from conference.news import News
 from conference.nodes import Nodes
 from conference.pages import Handler, Pages
@@ -47,6 +48,8 @@ class Signalling(Collector):
         diary, lapses = Diary(database, clock, nodes), Lapses(self._board, database, clock)
         self.whip = Whip(self._board, database, clock, nodes)
         """Who comes without a page."""
+        self.lines = Lines(database, nodes)
+        """How everybody's line is."""
         self._watch = Watch(self._board, database, clock, (lapses.end, diary.write, self.whip.follow))
         nodes.listen(News(self._board, database, clock, nodes, self._watch.hurry))
 

@@ -238,6 +238,14 @@ class Switchboard:
         """Tell the room's pages of this web process: the others have heard the node themselves."""
         self._tell(_group(room_id), event, payload)
 
+    def tell_hosts_here(self, room_id: str, event: str, payload: dict[str, Any]) -> None:
+        """Tell the room's hosts of this web process: the others have heard the node themselves."""
+        self._tell(_hosts(room_id), event, payload)
+
+    def tell_hosts(self, room_id: str, event: str, payload: dict[str, Any]) -> None:
+        """Tell the room's hosts, in whichever web process they are."""
+        self._tell(_hosts(room_id), event, payload, everywhere=True)
+
     def tell_session(self, session_id: str, event: str, payload: dict[str, Any]) -> None:
         """Tell the page of the session, in whichever web process it is."""
         self._tell(_page(session_id), event, payload, everywhere=True)
@@ -265,7 +273,7 @@ class Switchboard:
         """Tell the room's hosts who waits in the lobby."""
         with self._database.reading(world) as session:
             told = lobby.told(session, clock, room_id)
-        self._tell(_hosts(room_id), "waiting", told, everywhere=True)
+        self.tell_hosts(room_id, "waiting", told)
 
     def grant(self, room_id: str, world: str | None, participants: Collection[str] | None = None) -> None:
         """Tell the node what it may forward of these participants, or of everybody present, from now on.

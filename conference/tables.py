@@ -147,7 +147,7 @@ class Ring(Operational, Base):
 
 
 class Minute(Operational, Base):
-    """An entry of the minutes (会商纪要); never changed. A task that comes of a decision names its `id`."""
+    """An entry of the minutes (会商纪要); never changed. The task that comes of a decision names its `id` as origin."""
 
     __tablename__ = "room_minutes"
 

@@ -13,6 +13,7 @@ EVENTS_BURST = 40.0
 TEXTS_PER_S = 1.0
 TEXTS_BURST = 5.0
 CONNECTIONS_MAX = 2_000
+TOLD_AGAIN_S = 60.0
 
 
 class Bucket:
@@ -39,6 +40,8 @@ class Turnstile:
         self._clock = clock
         self._lock = threading.Lock()
         self._buckets: dict[str, tuple[Bucket, Bucket]] = {}
+        self._told_at: dict[str, float] = {}
+        """When the hosts were told last that a page sends too many events."""
         self.throttled = 0
         """Events that came too fast."""
 
@@ -62,6 +65,7 @@ class Turnstile:
         """A page's connection ended."""
         with self._lock:
             self._buckets.pop(page_sid(), None)
+            self._told_at.pop(page_sid(), None)
 
     def take(self) -> None:
         """Count one event of the page; TooMany when they come too fast."""
@@ -84,7 +88,18 @@ class Turnstile:
             buckets = self._buckets.get(page_sid())
         if buckets is None or not buckets[which].take(self._clock.monotonic()):
             self.throttled += 1
+            if which == 0:
+                self._name(page_sid())
             raise TooMany("too_many", retry_after_s=1)
+
+    def _name(self, sid: str) -> None:
+        """Tell the room's hosts who it is, now and then."""
+        page, now = self._board.seated(sid), self._clock.monotonic()
+        with self._lock:
+            if page is None or now - self._told_at.get(sid, -TOLD_AGAIN_S) < TOLD_AGAIN_S:
+                return
+            self._told_at[sid] = now
+        self._board.tell_hosts(page.room, "offence", {"participant": page.participant, "what": "events"})
 
 
 def page_sid() -> str:

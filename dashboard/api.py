@@ -23,6 +23,7 @@ from dashboard.api_bodies import (
     NewPerson,
     PersonChange,
     ResourceChange,
+    TaskChange,
 )
 from dashboard.gate import Gate
 from dashboard.openapi import PREFIX, Operation, describe
@@ -51,6 +52,7 @@ from operations.readings import Grain, series
 from operations.resources import change_amount, list_resources, resource_state
 from operations.sensing import Outcome, Sensing, parse_moment
 from operations.stations import all_sensors, sensor_state
+from operations.tasks import bring_on, open_tasks, task_state
 from operations.township import set_mode
 
 JOURNAL_PAGE = 500
@@ -113,6 +115,15 @@ class Api:
                 "Set what there is or is needed",
                 self._change_resource,
                 ResourceChange,
+            ),
+            Operation("GET", "/tasks", "task.read", "Tasks that are not done yet, newest first", self._tasks),
+            Operation(
+                "PATCH",
+                "/tasks/<task_id>",
+                "task.change",
+                "Acknowledge a task or finish it",
+                self._bring_on,
+                TaskChange,
             ),
             Operation("GET", "/duty", "duty.read", "Who is on duty now and next", self._duty),
             Operation("GET", "/people", "people.manage", "Everybody who has or had a login", self._people),
@@ -284,6 +295,23 @@ class Api:
                 seen_version=body.version,
             )
             return resource_state(resource)
+
+    def _tasks(self) -> Any:
+        with self._database.reading() as session:
+            return [task_state(task) for task in open_tasks(session)]
+
+    def _bring_on(self, task_id: str, body: TaskChange) -> Any:
+        with self._database.writing() as session:
+            task = bring_on(
+                session,
+                self._clock,
+                self._gate.principal(),
+                task_id,
+                body.status,
+                feedback=body.feedback,
+                seen_version=body.version,
+            )
+            return task_state(task)
 
     def _duty(self) -> Any:
         with self._database.reading() as session:

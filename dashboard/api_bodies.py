@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt
 from auth.permissions import Role
 from operations.incidents import IncidentClass
 from operations.reading_files import DateOrder
+from operations.tasks import FEEDBACK_LENGTH, TaskStatus
 from operations.township import Mode
 
 
@@ -57,6 +58,14 @@ class ResourceChange(Body):
 
     have: float | None = None
     need: float | None = None
+    version: int | None = None
+
+
+class TaskChange(Body):
+    """A step of a task: acknowledged, or done with its feedback."""
+
+    status: TaskStatus
+    feedback: str = Field("", max_length=FEEDBACK_LENGTH)
     version: int | None = None
 
 

@@ -136,6 +136,7 @@ def _layout(lang: Lang) -> html.Div:
                         "tabs",
                         html.Div(id="desk-tabs", className="tabs"),
                         html.Div(id="desk-rooms", className="tab-panel"),
+                        html.Div(id="desk-tasks", className="tab-panel", hidden=True),
                         html.Div(id="desk-resources", className="tab-panel", hidden=True),
                         html.Div(id="desk-walls", className="tab-panel", hidden=True),
                     ),

@@ -81,6 +81,7 @@ ELSEWHERE: Mapping[tuple[str, str], Told] = {
         "Say that a site that is rung does not come", {"answer": "string"}
     ),
     ("GET", "/rooms/<room_id>/minutes"): Told("What was decided and noted in a consultation"),
+    ("GET", "/rooms/<room_id>/lines"): Told("How the line of everybody in a consultation is now, for its hosts"),
     ("POST", "/rooms/<room_id>/close"): Told("End a consultation for all"),
     ("POST", "/line"): Told(
         "Take up to 1 MiB of anything and forget it, so that a page can measure its line", status=204

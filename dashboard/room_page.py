@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 import conference
 from auth.principal import Principal
 from conference import calling, minutes, record, rooms
+from conference.lines import Lines
 from conference.roles import RoomRole, role_in
 from dashboard.gate import Gate
 from dashboard.json_body import json_object, text_of
@@ -30,7 +31,8 @@ CHUNK_BYTES = 64 * 1024
 class RoomPage:
     """The views, with what they work on."""
 
-    def __init__(self, gate: Gate, database: Database, clock: Clock, settings: Settings) -> None:
+    def __init__(self, gate: Gate, database: Database, clock: Clock, settings: Settings, lines: Lines) -> None:
+        self._lines = lines
         self._gate = gate
         self._database = database
         self._clock = clock
@@ -131,6 +133,10 @@ class RoomPage:
         with self._database.reading() as session:
             return _json(minutes.read(session, self._gate.principal(), room_id))
 
+    def lines(self, room_id: str) -> Response:
+        """`GET /api/v1/rooms/<id>/lines`: how everybody's line is now; for hosts."""
+        return _json(self._lines.read(self._gate.principal(), room_id))
+
     def close(self, room_id: str) -> Response:
         """`POST /api/v1/rooms/<id>/close`: end the consultation for all; the pages are told within a second."""
         with self._database.writing() as session:
@@ -179,9 +185,9 @@ class RoomPage:
         return f"{base.rstrip('/')}/rooms/{room_id}"
 
 
-def create_room_page(gate: Gate, database: Database, clock: Clock, settings: Settings) -> Blueprint:
+def create_room_page(gate: Gate, database: Database, clock: Clock, settings: Settings, lines: Lines) -> Blueprint:
     """The page, its files and its part of the API as one blueprint."""
-    views = RoomPage(gate, database, clock, settings)
+    views = RoomPage(gate, database, clock, settings, lines)
     blueprint = Blueprint("rooms", __name__, template_folder=str(CLIENT))
     blueprint.add_url_rule(
         "/rooms/<room_id>", "page", gate.public("asks for a login or a join link itself")(views.page)
@@ -191,6 +197,7 @@ def create_room_page(gate: Gate, database: Database, clock: Clock, settings: Set
     )
     blueprint.add_url_rule("/api/v1/rooms", "list", gate.needs("room.join")(views.list))
     blueprint.add_url_rule("/api/v1/rooms/<room_id>/minutes", "minutes", gate.needs("room.join")(views.minutes))
+    blueprint.add_url_rule("/api/v1/rooms/<room_id>/lines", "lines", gate.needs("room.join")(views.lines))
     for path, name, view in (
         ("/api/v1/line", "line", gate.public("keeps nothing; who holds a join link has no name yet")(views.line)),
         ("/api/v1/rooms", "open", gate.needs("room.open")(views.open)),

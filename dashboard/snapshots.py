@@ -21,6 +21,7 @@ from operations.incidents import Incident, Status, incident_state
 from operations.readings import Newest, newest_of_all, recent, recent_minutes, since
 from operations.resources import list_resources, resource_state
 from operations.stations import Sensor, all_sensors, sensor_state
+from operations.tasks import open_tasks, task_state
 
 RECENT_POINTS = 120
 """How many points of each sensor a page gets to draw its small chart."""
@@ -38,12 +39,13 @@ TOPICS: dict[str, Permission] = {
     "resources": "resource.read",
     "duty": "duty.read",
     "rooms": "feed.read",
+    "tasks": "task.read",
     "journal": "feed.read",
     "system": "feed.read",
 }
 """The topics, and the permission that each needs."""
 
-TOLD = frozenset({"sites", "stations", "incidents", "resources", "duty", "rooms", "system"})
+TOLD = frozenset({"sites", "stations", "incidents", "resources", "duty", "rooms", "tasks", "system"})
 """Journal topics that the feed tells; who logged in and what was exported stays in the journal."""
 
 
@@ -263,6 +265,8 @@ class Snapshots:
             return duty_state(session, self._clock.now())
         if topic == "rooms":
             return self._rooms(session)
+        if topic == "tasks":
+            return {task.id: task_state(task) for task in open_tasks(session)}
         if topic == "journal":
             return [event_of(row) for row in journal.newest(session, NEWEST_EVENTS, TOLD)]
         if topic == "system":

@@ -133,7 +133,7 @@ class Web:
         app.register_blueprint(create_pairing(gate, settings))
         app.register_blueprint(create_people(gate, clock))
         app.register_blueprint(create_field(gate))
-        app.register_blueprint(create_room_page(gate, database, clock, settings))
+        app.register_blueprint(create_room_page(gate, database, clock, settings, self.signalling.lines))
         app.register_blueprint(create_whip(gate, self.signalling.whip, settings, clock))
         app.register_blueprint(create_chooser(gate, settings))
         self._plain: PlainHttp | None = None

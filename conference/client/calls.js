@@ -66,6 +66,6 @@ export class Calls {
 }
 
 /** @param {Call} call */
-function nameOf(call) {
+export function nameOf(call) {
   return call.name[config.lang] || call.name.zh;
 }

@@ -15,6 +15,8 @@ export class Minutes {
     this.form = byId("minutes-form", HTMLFormElement);
     this.count = byId("minutes-count", HTMLElement);
     this.details = byId("minute-details", HTMLElement);
+    this.names = byId("minute-names", HTMLDataListElement);
+    this.offered = "";
     /** @type {Set<string>} */
     this.known = new Set();
     this.form.addEventListener("change", () => this.#draw());
@@ -24,9 +26,13 @@ export class Minutes {
     });
   }
 
-  /** @param {boolean} host */
-  show(host) {
+  /** @param {boolean} host @param {string[]} names whom a decision may name: the sites that are expected, and who is here */
+  show(host, names) {
     this.form.hidden = !host;
+    const text = JSON.stringify(names);
+    if (text === this.offered) return;
+    this.offered = text;
+    this.names.replaceChildren(...[...new Set(names)].map((name) => new Option(name)));
   }
 
   /** @param {Minuted} entry */

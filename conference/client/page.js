@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import { stayAwake } from "./awake.js";
-import { Calls } from "./calls.js";
+import { Calls, nameOf } from "./calls.js";
 import { Chat, unreadWords } from "./chat.js";
 import { control, drawControls, drawTab, flag } from "./controls.js";
 import { remembered } from "./devices.js";
@@ -11,6 +11,7 @@ import { Invite } from "./invite.js";
 import { listen } from "./keys.js";
 import { LayoutMenu } from "./layoutmenu.js";
 import { Lead } from "./lead.js";
+import { Lines } from "./lines.js";
 import { Minutes } from "./minutes.js";
 import { tell, tellError } from "./notice.js";
 import { Own } from "./own.js";
@@ -54,7 +55,6 @@ const client = new RoomClient(config.room, {
     tiles.clockAhead = welcome.now - Date.now();
     control("invite").hidden = !config.may_invite;
     byId("end", HTMLButtonElement).hidden = !isHost();
-    minutes.show(isHost());
     for (const said of welcome.chat ?? []) chat.add(said, true);
     for (const entry of welcome.minutes ?? []) minutes.add(entry);
     draw();
@@ -93,6 +93,13 @@ const client = new RoomClient(config.room, {
     lead.wait(who);
     flag("people", who.length === 0 ? "" : String(who.length), t("room.lobby.waiting", { n: who.length }));
   },
+  offence(participant, what) {
+    const who = roster.participants.find((one) => one.participant === participant);
+    if (who === undefined) return;
+    people.offended(participant, serverNow());
+    tell(t(`room.offence.${what}`, { name: who.name }));
+    draw();
+  },
   said: (said) => chat.add(said),
   minuted: (entry) => minutes.add(entry),
 });
@@ -106,6 +113,7 @@ const own = new Own(client, () => {
 const talk = new Talk(client, draw);
 const settings = new Settings(own, sounds, talk);
 const people = new People(client.commands);
+const lines = new Lines(config.room, () => draw());
 const lead = new Lead(client.commands);
 const calls = new Calls(client.commands);
 const minutes = new Minutes(client.commands);
@@ -114,6 +122,7 @@ const layouts = new LayoutMenu(tiles);
 const chat = new Chat(client.commands, (unread) => flag("chat", unread === 0 ? "" : String(Math.min(99, unread)), unreadWords(unread)));
 const panel = new Panel((tab) => {
   drawTab(tab);
+  followLines();
   byId("more", HTMLElement).dataset.open = "false";
   drawChat();
 });
@@ -199,7 +208,10 @@ talkButton.addEventListener("click", () => {
 addEventListener("pagehide", (event) => {
   if (!event.persisted) client.leave();
 });
-document.addEventListener("visibilitychange", () => void client.setHidden(document.visibilityState === "hidden").catch(() => undefined));
+document.addEventListener("visibilitychange", () => {
+  followLines();
+  void client.setHidden(document.visibilityState === "hidden").catch(() => undefined);
+});
 setInterval(() => void measure().catch(() => undefined), MEASURE_MS);
 
 /** @param {string} name @param {HTMLElement} button */
@@ -238,15 +250,20 @@ function draw() {
     talking: talk.holding,
     speaking: talk.speaking,
   });
-  people.show(roster.participants, { me: tiles.me, host: isHost(), floor: talk.floor?.participant ?? null, talk: talk.mode, now: serverNow() });
+  people.show(roster.participants, { me: tiles.me, host: isHost(), floor: talk.floor?.participant ?? null, talk: talk.mode, now: serverNow(), lines: lines.said });
   lead.show(isHost(), rules);
   calls.show(roster, isHost(), serverNow());
+  minutes.show(isHost(), [...(roster.rollcall ?? []).map(nameOf), ...roster.participants.map(({ name }) => name)]);
   const holder = roster.participants.find((one) => one.participant === talk.floor?.participant);
   const floor = byId("floor", HTMLElement);
   floor.hidden = talk.mode !== "floor";
   floor.textContent = holder === undefined ? t("room.floor.free") : t("room.floor.holds", { name: holder.name });
   byId("locked", HTMLElement).hidden = !rules.locked;
   drawChat();
+}
+
+function followLines() {
+  lines.follow(panel.open === "people" && isHost() && document.visibilityState === "visible");
 }
 
 function drawChat() {
@@ -259,6 +276,8 @@ async function measure() {
   if (client.session === null || document.visibilityState === "hidden") return;
   const [{ slots }, sent] = await Promise.all([client.stats(), client.session.sent()]);
   tiles.measure(slots, sent, performance.now());
+  // A figure that did not get through is told with the next one.
+  await client.tellFreezes(slots).catch(() => undefined);
 }
 
 async function toggleMute() {
@@ -291,6 +310,7 @@ async function endForAll() {
 
 /** @param {string} reason */
 function end(reason) {
+  lines.follow(false);
   own.stop();
   stayAwake(false);
   showEnd(reason);

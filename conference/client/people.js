@@ -4,7 +4,14 @@ import { icon, made } from "./draw.js";
 import { tellError } from "./notice.js";
 import { byId, span, t } from "./text.js";
 
+/** Told again each minute for as long as it goes on (docs/room-protocol.md). */
+const THROTTLED_MS = 90_000;
+
 /** @typedef {import("./wire.js").Participant} Participant */
+/**
+ * By whom the list is seen, who may speak, and how everybody's line is.
+ * @typedef {{me: string, host: boolean, floor: string | null, talk: string, now: number, lines: Map<string, import("./lines.js").Said>}} Seen
+ */
 
 export class People {
   /** @param {import("./commands.js").Commands} commands */
@@ -13,14 +20,22 @@ export class People {
     this.list = byId("people-list", HTMLUListElement);
     this.count = byId("people-count", HTMLElement);
     this.drawn = "";
+    /** @type {Map<string, number>} who was throttled, and when (epoch milliseconds) */
+    this.throttled = new Map();
+  }
+
+  /** @param {string} participant who sent too much, or what they may not @param {number} at epoch milliseconds */
+  offended(participant, at) {
+    this.throttled.set(participant, at);
+    this.drawn = "";
   }
 
   /**
    * @param {Participant[]} people
-   * @param {{me: string, host: boolean, floor: string | null, talk: string, now: number}} seen by whom, and who may speak
+   * @param {Seen} seen
    */
   show(people, seen) {
-    const text = JSON.stringify([people, { ...seen, now: 0 }]);
+    const text = JSON.stringify([people, { ...seen, now: 0, lines: [...seen.lines] }]);
     if (text === this.drawn) return;
     this.drawn = text;
     this.count.textContent = String(people.length);
@@ -31,8 +46,8 @@ export class People {
     if (focused !== undefined) this.list.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.parentElement?.querySelector("button")?.focus();
   }
 
-  /** @param {Participant} who @param {{me: string, host: boolean, floor: string | null, talk: string, now: number}} seen */
-  #line(who, { me, host, floor, talk, now }) {
+  /** @param {Participant} who @param {Seen} seen */
+  #line(who, { me, host, floor, talk, now, lines }) {
     const own = who.participant === me;
     const line = made("li", "");
     line.dataset.participant = who.participant;
@@ -40,10 +55,17 @@ export class People {
     const name = made("strong", "", own ? t("room.tile.you", { name: who.name }) : who.name);
     const states = [t(`room.role.${who.role}`)];
     if (!who.connected) states.push(t(who.hidden ? "room.people.asleep" : "room.people.gone"));
+    if (now - (this.throttled.get(who.participant) ?? -Infinity) < THROTTLED_MS) states.push(t("room.people.throttled"));
     if (who.participant === floor) states.push(t("room.tile.floor"));
     if (typeof who.hand === "number") states.push(t("room.people.hand", { since: span(now - who.hand) }));
     else if (who.muted && who.role !== "listener") states.push(t("room.tile.muted"));
     line.append(name, made("small", "", states.join(" · ")));
+    const said = who.connected ? lines.get(who.participant) : undefined;
+    if (said !== undefined) {
+      const carries = made("small", "people__line", said.words);
+      carries.dataset.weak = String(said.weak);
+      line.append(carries);
+    }
     const actions = made("div", "people__do");
     /** @param {string} key @param {string} iconId @param {() => Promise<unknown>} run */
     const add = (key, iconId, run) => {

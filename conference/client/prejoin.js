@@ -5,7 +5,7 @@ import * as devices from "./devices.js";
 import { chooseHold, holdsToTalk } from "./hold.js";
 import { playTone, watchLevel } from "./level.js";
 import { measure } from "./linecheck.js";
-import { byId, config, t } from "./text.js";
+import { byId, config, rateOf, t } from "./text.js";
 
 /** @typedef {{microphone: MediaStreamTrack | null, camera: MediaStreamTrack | null}} Opened */
 /** @typedef {"good" | "weak" | "bad"} Verdict */
@@ -178,13 +178,6 @@ export class Prejoin {
 function verdictOf({ roundTripMs, downKbps, upKbps }) {
   if (Math.min(downKbps, upKbps) < VOICE_KBPS) return "bad";
   return downKbps < PICTURES_KBPS.down || upKbps < PICTURES_KBPS.up || roundTripMs > SLOW_MS ? "weak" : "good";
-}
-
-/** @param {number} kbps */
-function rateOf(kbps) {
-  if (kbps >= 1_000_000) return "> 1 Gbit/s";
-  if (kbps >= 10_000) return `${Math.round(kbps / 1000)} Mbit/s`;
-  return kbps >= 1000 ? `${(kbps / 1000).toFixed(1)} Mbit/s` : `${Math.round(kbps)} kbit/s`;
 }
 
 /** @param {devices.Kind} kind @param {devices.Cause | "unplugged" | null} cause */

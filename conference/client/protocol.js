@@ -16,7 +16,7 @@ import { Refused } from "./wire.js";
  * What happens in a room.
  * `link`: how the connection is, how many tries it has taken, and for "over" why. `lobby`: one waits until a host lets one in. `welcome`: who one is.
  * `track`: a slot's receiving track (anew after each new session). `shown`: what a slot shows from now on. `muted`: muted or not, by oneself or a host.
- * `asked`: a host, by name, asks to unmute. `waiting`: to hosts, who waits. `said`, `minuted`: an entry of the chat, of the minutes.
+ * `asked`: a host, by name, asks to unmute. `waiting`: to hosts, who waits. `offence`: to hosts, who sends too much or what they may not. `said`, `minuted`: an entry of the chat, of the minutes.
  * @typedef {object} Events
  * @property {(state: LinkState, tries: number, reason: string) => void} link
  * @property {(title: string) => void} lobby
@@ -29,10 +29,13 @@ import { Refused } from "./wire.js";
  * @property {(muted: boolean) => void} muted
  * @property {(by: string) => void} asked
  * @property {(people: import("./wire.js").Waiting[]) => void} waiting
+ * @property {(participant: string, what: string) => void} offence
  * @property {(said: import("./wire.js").Said) => void} said
  * @property {(minuted: import("./wire.js").Minuted) => void} minuted
  */
 
+/** How often at most it is told how often pictures stood still. */
+const FREEZES_EVERY_MS = 10_000;
 /** How long after a failure the wish is told again. */
 const WANT_AGAIN_MS = 1000;
 /** From this loss on (share of what is sent to us) speech may come later, so that it comes whole. */
@@ -56,6 +59,8 @@ export class RoomClient {
     this.wanted = [];
     this.rosterVersion = 0;
     this.statesUnderWay = 0;
+    /** What was told of pictures that stood still, and when. */
+    this.frozen = { text: "{}", at: 0 };
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.wantTimer = undefined;
     this.lifeline = new Lifeline(
@@ -88,6 +93,7 @@ export class RoomClient {
         line: (line) => this.#heardLine(line),
         asked: (told) => events.asked(told.by),
         waiting: (told) => events.waiting(told.participants),
+        offence: (told) => events.offence(told.participant, told.what),
         said: events.said,
         minuted: events.minuted,
       },
@@ -165,6 +171,17 @@ export class RoomClient {
   /** Say whether the page is out of sight: a tablet about to sleep. @param {boolean} hidden */
   async setHidden(hidden) {
     if (this.welcome !== null) await this.#state({ hidden });
+  }
+
+  /** Say how often each slot's picture has stood still: only the browser knows. @param {import("./session.js").Received[]} received */
+  async tellFreezes(received) {
+    const now = performance.now();
+    if (!this.lifeline.stands || now - this.frozen.at < FREEZES_EVERY_MS) return;
+    const slots = Object.fromEntries(received.filter(({ freezeCount }) => freezeCount > 0).map(({ slot, freezeCount }) => [slot, freezeCount]));
+    const text = JSON.stringify(slots);
+    if (text === this.frozen.text) return;
+    this.frozen = { text, at: now };
+    await this.lifeline.ask("freezes", { slots });
   }
 
   /**

@@ -55,3 +55,10 @@ export function byId(id, type) {
 export function clock(at) {
   return new Intl.DateTimeFormat(config.lang === "zh" ? "zh-CN" : "en", { hour: "2-digit", minute: "2-digit", hour12: false }).format(at);
 }
+
+/** A rate as people say it. @param {number} kbps */
+export function rateOf(kbps) {
+  if (kbps >= 1_000_000) return "> 1 Gbit/s";
+  if (kbps >= 10_000) return `${Math.round(kbps / 1000)} Mbit/s`;
+  return kbps >= 1000 ? `${(kbps / 1000).toFixed(1)} Mbit/s` : `${Math.round(kbps)} kbit/s`;
+}

@@ -43,6 +43,7 @@ import { io } from "/assets/vendor/socket.io-client/socket.io.esm.min.js";
  * @property {(told: {reason: string}) => void} closed
  * @property {(told: {by: string}) => void} asked
  * @property {(told: {participants: Waiting[]}) => void} waiting
+ * @property {(told: {participant: string, what: string}) => void} offence
  * @property {() => void} admitted
  * @property {(said: Said) => void} said
  * @property {(minuted: Minuted) => void} minuted
@@ -82,6 +83,7 @@ export class Wire {
     this.socket.on("closed", heard.closed);
     this.socket.on("asked", heard.asked);
     this.socket.on("waiting", heard.waiting);
+    this.socket.on("offence", heard.offence);
     this.socket.on("admitted", heard.admitted);
     this.socket.on("said", heard.said);
     this.socket.on("minuted", heard.minuted);

@@ -224,10 +224,17 @@ class Downstream:
         return [
             {
                 "slot": slot.name,
-                "participant": slot.stream.participant if slot.stream else None,
+                "participant": slot.shown[0],
+                "kind": slot.shown[1],
+                "manner": slot.shown[2],
                 "rid": slot.stream.rid if slot.stream else None,
+                "bitrate_bps": slot.stream.bitrate if slot.stream else 0,
+                "packets": slot.sent()[0],
                 "loss": round(slot.loss, 3),
+                "lost": slot.lost,
+                "jitter_ms": round(slot.jitter * 1000 / slot.stream.clock_rate, 1) if slot.stream else 0.0,
                 "rtx": slot.rtx_sent,
+                "freezes": slot.freezes,
             }
             for slot in self.slots.values()
         ]

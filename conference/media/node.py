@@ -231,7 +231,7 @@ class MediaNode:
         if not isinstance(version, int) or isinstance(version, bool):
             raise ProtocolError("bad_request", reason="version")
         self._fanout.flush(self._clock())
-        session.sources.grant(_sources(request.get("publish")), version)
+        session.grant(_sources(request.get("publish")), version)
         return {}
 
     async def ice(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -259,16 +259,32 @@ class MediaNode:
             session.end(reason)
         return {}
 
-    async def stats(self, _request: dict[str, Any]) -> dict[str, Any]:
-        """`node.stats`: figures of every session."""
+    async def freezes(self, request: dict[str, Any]) -> dict[str, Any]:
+        """`room.freezes`: how often pictures stood still, as the session's browser counts."""
+        _, session = self._find(request)
+        counted = request.get("slots")
+        if not isinstance(counted, dict):
+            raise ProtocolError("bad_request", reason="slots")
+        for slot in session.downstream.pictures:
+            times = counted.get(slot.name, slot.freezes)
+            if not isinstance(times, int):
+                raise ProtocolError("bad_request", reason="slots")
+            slot.freezes = times
+        return {}
+
+    async def stats(self, request: dict[str, Any]) -> dict[str, Any]:
+        """`node.stats`: figures of every session, or of those of one room."""
         now = self._clock()
-        return {"rooms": [room.describe(now) for room in self.rooms.values()], "counters": self.counters.snapshot()}
+        wanted = request.get("room")
+        told = [room.describe(now) for room in self.rooms.values() if wanted in (None, room.name)]
+        return {"rooms": told, "counters": self.counters.snapshot()}
 
     def commands(self) -> dict[str, Handler]:
         """Event name to handler."""
         return {
             "room.offer": self.offer,
             "room.want": self.want,
+            "room.freezes": self.freezes,
             "room.grants": self.grants,
             "room.ice": self.ice,
             "room.leave": self.leave,

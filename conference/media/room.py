@@ -148,11 +148,18 @@ class Room:
                     session.beat_at = now + BEAT_AFTER_S
                     session.report(now)
                     self._tell_line(session, now)
+                    self._judge(session, now)
                 elif now >= session.beat_at:
                     session.beat_at = session.report_at
                     session.beat()
                 if session.downstream.moved:
                     self._tell_slots(session)
+
+    def _judge(self, session: Session, now: float) -> None:
+        offence = session.judge(now)
+        if offence is not None:
+            told = {"room": self.name, "session": session.name, "participant": session.participant, "what": offence}
+            self._notify("offence", told)
 
     def _watch(self, session: Session, now: float) -> None:
         silent = now - session.last_at

@@ -7,6 +7,7 @@ them in that order, once. The room owns the session.
 import asyncio
 import secrets
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 from aiortc import RTCCertificate
 
@@ -25,6 +26,13 @@ from foundation.errors import ProtocolError
 LOST_AFTER_S = 3.0
 CLOSED_AFTER_S = 15.0
 RTP_HEADER_BYTES = 12
+Offence = Literal["flood", "not_granted"]
+PACKETS_PER_S_MAX = 10_000
+"""Ten times what a camera with all its layers, a screen, a voice and what is sent again make together."""
+UNGRANTED_PER_S_MAX = 20
+"""Of who may send nothing at all: a page whose microphone has just been switched off by the server sends on for a moment."""
+DEAF_S = 5.0
+OFFENCE_AGAIN_S = 60.0
 CHECKS_KEPT = 512
 """Checks that are known again: some minutes of them."""
 RTCP_BYTES_MAX = 1100
@@ -59,6 +67,12 @@ class Session:
         self.last_at = now
         self.state = "new"
         self.told_line: dict[str, object] = {}
+        self.came = 0
+        """Packets of media since the room last looked."""
+        self.deaf_until = 0.0
+        """Until when its sound and pictures are not even decrypted: it has sent too much, or what it may not."""
+        self._flooding = False
+        self._offence_told_at = -OFFENCE_AGAIN_S
         self.report_at = now
         """When the room reports for it next; each session has its own moment."""
         self.beat_at = now
@@ -155,7 +169,10 @@ class Session:
 
     def receive_rtcp(self, data: bytes, now: float) -> None:
         """Take one encrypted compound RTCP packet."""
-        plain = self.receiving.unprotect_rtcp(data) if self.receiving else None
+        if self.receiving is None or self._flooding:
+            self._counters.drop("throttled" if self._flooding else "before_keys")
+            return
+        plain = self.receiving.unprotect_rtcp(data)
         if plain is None:
             self._counters.drop("srtcp_unprotect")
             return
@@ -177,6 +194,36 @@ class Session:
         if plain is not None:
             self.upstream.receive(plain, now)
         return plain is not None
+
+    def judge(self, now: float) -> Offence | None:
+        """Once a second: whether it sends too much, or media without any grant; what its hosts are to be told, most often nothing.
+
+        It is then not heard for DEAF_S: what it sends costs the node next to nothing, and the others nothing at all.
+        """
+        came, refused = self.came, self.upstream.refused
+        self.came = self.upstream.refused = 0
+        if now < self.deaf_until or self.receiving is None:
+            return None
+        self.receive_handle, self._flooding = self.receiving.handle, False
+        offence: Offence | None = None
+        if came > PACKETS_PER_S_MAX:
+            offence = "flood"
+        elif refused > UNGRANTED_PER_S_MAX and not self.sources.granted:
+            offence = "not_granted"
+        if offence is None:
+            return None
+        self._flooding = offence == "flood"
+        self.receive_handle, self.deaf_until = None, now + DEAF_S
+        if now - self._offence_told_at < OFFENCE_AGAIN_S:
+            return None
+        self._offence_told_at = now
+        return offence
+
+    def grant(self, publish: Iterable[str], version: int) -> None:
+        """What its participant may send from now on (`Sources.grant`); who may send at all is heard again at once."""
+        self.sources.grant(publish, version)
+        if self.sources.granted:
+            self.deaf_until = 0.0
 
     def send_rtcp(self, data: bytes) -> None:
         """Encrypt and send one compound packet."""
@@ -247,6 +294,7 @@ class Session:
                 "up_bps": self.upstream.link.estimate_bps,
                 "up_loss": round(self.upstream.loss, 3),
                 "round_trip_ms": round(self.downstream.round_trip_s * 1000),
+                "freezes": sum(slot.freezes for slot in self.downstream.pictures),
             },
             "streams": self.upstream.describe(),
             "slots": self.downstream.describe(),

@@ -131,6 +131,8 @@ class Slot:
         self._rtx_seq = start >> 8 & 0x7FFF
         self._rtx_times: dict[int, float] = {}
         self.rtx_sent = 0
+        self.freezes = 0
+        """How often its picture stood still, as the receiver's browser counts."""
         self.asked = 0
         """Packets that the receiver missed and asked for, since its last report."""
         self.codec = ""

@@ -17,7 +17,7 @@ class Sources:
     def __init__(self, participant: str, offer: Offer, publish: Iterable[str]) -> None:
         self._participant = participant
         self._offer = offer
-        self._granted = set(publish)
+        self.granted = set(publish)
         self._granted_version = 0
         self._sections = {
             section.mid: section for section in offer.sections if section.source and section.direction != "inactive"
@@ -62,7 +62,7 @@ class Sources:
         stream = Stream(
             self._participant, section.source, rid, ssrc, codec.name, codec.clock_rate, nack="nack" in codec.feedback
         )
-        stream.granted = section.source in self._granted
+        stream.granted = section.source in self.granted
         layers[rid] = stream
         self.streams[ssrc] = stream
         if stale is not None:
@@ -103,10 +103,10 @@ class Sources:
         """What this participant may send from now on; everything else is dropped and counted. An older version than the last is too late."""
         if version < self._granted_version:
             return
-        self._granted, self._granted_version = set(publish), version
+        self.granted, self._granted_version = set(publish), version
         for kind, layers in self.by_kind.items():
             for stream in layers.values():
-                granted = kind in self._granted
+                granted = kind in self.granted
                 for one in stream.forms:
                     if one.granted and not granted:
                         self._darken(one)

@@ -54,6 +54,8 @@ class Upstream:
         self._counters = counters
         self._send_rtcp = send_rtcp
         self._ssrc = secrets.randbits(31) + 1
+        self.refused = 0
+        """Packets of sources that are not granted, since somebody last looked."""
         self.empty_report = rtcp.receiver_report(self._ssrc, [])
         self._key_asked: dict[str, float] = {}
         self._sampled_at = 0.0
@@ -100,6 +102,7 @@ class Upstream:
                 return
         if not stream.granted:
             self._counters.drop("not_granted")
+            self.refused += 1
             return
         read = stream.read
         if read is None and (kind & 0x7F == self._red or stream.plain is not None):

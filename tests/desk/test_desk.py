@@ -1,10 +1,16 @@
 """The duty desk in a real browser, against the real platform: by keyboard, through a dead server, and when two change the same."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from auth.principal import SYSTEM
+from foundation.clock import SystemClock
+from foundation.database import Database
+from foundation.settings import Settings
+from operations.tasks import order_task
 from tests.browser import Watched
 from tests.serving import Served
 
@@ -171,6 +177,39 @@ def test_a_room_about_an_incident_is_opened_and_a_join_link_made(served: Served,
     assert "/rooms/" in desk.locator("dialog input").input_value()
     desk.keyboard.press("Escape")
     expect(desk.locator("dialog")).to_have_count(0)
+
+
+def test_a_task_is_acknowledged_and_finished_with_its_feedback(served: Served, desk: Page) -> None:
+    incident = record(served, "河水上涨")
+    database = Database(Settings(home=served.home).database)
+    with database.writing() as session:
+        late = SystemClock().now() - timedelta(minutes=5)
+        order_task(
+            session,
+            SystemClock(),
+            SYSTEM.actor,
+            text="转移河边 12 户",
+            who="梨树坪社区",
+            due=late,
+            incident_id=incident,
+            site_id=None,
+            origin=str(uuid4()),
+        )
+    database.close()
+    expect(desk.locator("#tab-tasks")).to_have_text("任务 1")
+    desk.click("#tab-tasks")
+    task = desk.locator(".tasks__task")
+    expect(task).to_contain_text("已逾期")
+    expect(task).to_contain_text("河水上涨")
+    task.get_by_role("button", name="签收").click()
+    expect(task.locator(".badge")).to_have_text("已签收")
+    task.get_by_role("button", name="办结").click()
+    desk.keyboard.type("都已转移")
+    desk.locator("dialog").get_by_role("button", name="办结").click()
+    expect(task).to_have_count(0)
+    expect(desk.locator("#tab-tasks")).to_have_text("任务")
+    _, entries = served.call("GET", "/api/v1/journal")
+    assert [row["detail"]["feedback"] for row in entries if row["kind"] == "task.done"] == ["都已转移"]
 
 
 def test_a_village_sees_only_what_it_may_do(served: Served, watched: Watched, village: str) -> None:

@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 
 from conference.media.link import guarded
 from conference.media.node import MediaNode
+from conference.media.session import DEAF_S
 from foundation.settings import Settings
 
 REGRESSIONS = Path(__file__).parents[1] / "data" / "regressions" / "media"
@@ -328,6 +330,34 @@ def test_what_is_lost_on_either_way_is_asked_for_and_sent_again() -> None:
     run(scenario)
 
 
+def offences(node: MediaNode) -> list[dict[str, Any]]:
+    """What the node has told of who sends what they must not."""
+    told = [node.news.get_nowait() for _ in range(node.news.qsize())]
+    return [payload for event, payload in told if event == "offence"]
+
+
+def test_who_floods_is_not_heard_for_a_while_is_named_and_harms_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        async with two_guests() as (node, clock, first, second):
+            await first.want("second")
+            await until(lambda: second.got(sound=3, picture=3) and first.got(sound=3, picture=3))
+            monkeypatch.setattr("conference.media.session.PACKETS_PER_S_MAX", 500)
+            wire = first.connection.getSenders()[0].transport.transport._connection
+            for _ in range(40):
+                for _ in range(50):
+                    await wire.send(b"\x80\x60" + bytes(60))
+                await asyncio.sleep(0.01)
+            await until(lambda: node.counters.dropped.get("throttled", 0) > 20)
+            assert offences(node) == [{"room": "r", "session": "s-first", "participant": "first", "what": "flood"}]
+            heard = dict(first.frames)
+            await until(lambda: first.got(sound=heard["audio"] + 20, picture=heard["video"] + 5))
+            clock.ahead += DEAF_S
+            seen = dict(second.frames)
+            await until(lambda: second.got(sound=seen["audio"] + 20, picture=seen["video"] + 5))
+
+    run(scenario)
+
+
 def test_everything_that_a_listener_sends_is_dropped_and_counted() -> None:
     async def scenario() -> None:
         async with running() as (node, _):
@@ -340,11 +370,18 @@ def test_everything_that_a_listener_sends_is_dropped_and_counted() -> None:
             # Its client does send: sound and pictures arrive, and end at the node.
             sources = node.rooms["r"].sessions["s-listener"].sources
             dropped = node.counters.dropped["not_granted"]
-            await until(lambda: node.counters.dropped["not_granted"] > dropped + 50)
+            await until(lambda: node.counters.dropped["not_granted"] > dropped + 20)
             assert set(sources.by_kind) == {"audio", "camera"}
             assert all(not stream.granted and stream.packets == 0 for stream in sources.streams.values())
             assert all(slot.stream is None for slot in node.rooms["r"].sessions["s-other"].downstream.slots.values())
             assert other.frames == {"audio": 0, "video": 0}
+            # Who goes on is named, and not even decrypted any more; what they are sent goes on.
+            await until(lambda: node.counters.dropped.get("throttled", 0) > 20)
+            assert offences(node) == [
+                {"room": "r", "session": "s-listener", "participant": "listener", "what": "not_granted"}
+            ]
+            seen = dict(listener.frames)
+            await until(lambda: listener.got(sound=seen["audio"], picture=seen["video"]))
             await listener.close()
             await other.close()
 

@@ -34,7 +34,7 @@ from foundation.secrets import secret
 from foundation.settings import Settings
 
 WAIT_S = 10.0
-TOLD = ("roster", "slots", "speakers", "line", "closed", "asked", "waiting", "admitted", "said", "minuted")
+TOLD = ("roster", "slots", "speakers", "line", "closed", "asked", "waiting", "offence", "admitted", "said", "minuted")
 """What the server tells pages."""
 PASSWORD = "correct horse battery staple"
 SITES = (("bizhai", "碧寨", "Bizhai"), ("lishuping", "梨树坪", "Lishuping"), ("zhongzhai", "中寨", "Zhongzhai"))
@@ -82,7 +82,7 @@ class RoomWeb:
         gate.socket_namespace(self.socketio, NODES, self.nodes)
         gate.socket_namespace(self.socketio, ROOM, self.signalling)
         app.register_blueprint(create_login(gate, settings))
-        app.register_blueprint(create_room_page(gate, database, clock, settings))
+        app.register_blueprint(create_room_page(gate, database, clock, settings, self.signalling.lines))
         protect(app, set())
         self.app = app
         self.gate = gate
@@ -207,7 +207,15 @@ class ScriptedNode:
         self.figures: dict[str, Any] = {}
         """What it answers to `node.stats`."""
         self.client = socketio.Client(reconnection=False)
-        for event in ("room.offer", "room.want", "room.grants", "room.leave", "room.close", "node.stats"):
+        for event in (
+            "room.offer",
+            "room.want",
+            "room.freezes",
+            "room.grants",
+            "room.leave",
+            "room.close",
+            "node.stats",
+        ):
             self.client.on(event, self._answerer(event), namespace=NODES)
         self.client.connect(
             web.url,

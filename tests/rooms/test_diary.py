@@ -18,6 +18,7 @@ LINE = {
     "up_bps": 900_000,
     "up_loss": 0.0,
     "round_trip_ms": 640,
+    "freezes": 2,
 }
 
 
@@ -41,6 +42,37 @@ def test_each_minute_the_journal_keeps_how_every_line_was(
     assert written(web) == [{"title": "防汛会商", "lines": [told]}]
     web.tick()
     assert len(written(web)) == 1, "once a minute"
+
+
+def test_a_host_reads_how_everybodys_line_is_and_nobody_else_does(
+    web: RoomWeb, room: str, village: Page, node: ScriptedNode
+) -> None:
+    participant = go_in(village, room, node)
+    session = {"participant": participant, "line": LINE, "slots": [{"slot": "v0", "loss": 0.02}]}
+    stranger = {"participant": "somebody", "line": LINE}
+    node.figures = {"rooms": [{"room": room, "sessions": [session, stranger]}, {"room": "x", "sessions": [session]}]}
+    client = web.app.test_client()
+
+    def lines(who: str) -> Any:
+        return client.get(f"/api/v1/rooms/{room}/lines", headers={"Authorization": f"Bearer {web.token(who)}"})
+
+    assert lines("officer").get_json() == [{"name": "梨树坪 王小梅", "site": "lishuping", **session}]
+    assert lines("lishuping").status_code == 403
+
+
+def test_what_a_browser_counts_goes_to_the_node(room: str, village: Page, node: ScriptedNode) -> None:
+    go_in(village, room, node)
+    assert village.ask("freezes", {"slots": {"v0": 3}}) == {}
+    (told,) = until(lambda: node.had("room.freezes"))
+    assert told == {"room": room, "session": village.session, "slots": {"v0": 3}}
+
+
+@pytest.mark.parametrize("slots", [None, [], {"a0": 1}, {"v16": 1}, {"v0": -1}, {"v0": True}, {"v0": 10**9}])
+def test_a_count_that_the_protocol_does_not_know_is_refused(
+    room: str, village: Page, node: ScriptedNode, slots: Any
+) -> None:
+    go_in(village, room, node)
+    assert village.ask("freezes", {"slots": slots})["error"]["code"] == "bad_request"
 
 
 def test_a_node_that_tells_nonsense_writes_nothing(

@@ -8,8 +8,9 @@ import pytest
 from conference import calling, chat, floor, lobby, minutes
 from conference.turnstile import TEXTS_BURST
 from foundation import journal
-from foundation.clock import ManualClock, epoch_ms
+from foundation.clock import ManualClock, epoch_ms, from_epoch_ms
 from foundation.identifiers import new_id
+from operations.tasks import open_tasks
 from tests.rooms.harness import Page, RoomWeb, ScriptedNode, until
 from tests.rooms.test_signalling import OFFICER, VILLAGE, go_in
 
@@ -478,6 +479,19 @@ def test_minutes_are_told_kept_and_read_with_the_incident(
     client.post(f"/api/v1/rooms/{room}/close", headers=head)
     assert client.get(f"/api/v1/rooms/{room}/minutes", headers=head).get_json() == kept
     assert client.get(f"/api/v1/rooms/{new_id()}/minutes", headers=head).status_code == 404
+
+
+def test_a_decision_that_names_who_does_it_is_a_task(
+    web: RoomWeb, room: str, officer: Page, node: ScriptedNode, clock: ManualClock
+) -> None:
+    go_in(officer, room, node)
+    due = epoch_ms(clock.now()) + 3_600_000
+    officer.ask("minute", {"kind": "decision", "text": "继续观察"})
+    decision = officer.ask("minute", {"kind": "decision", "text": "转移 12 户", "who": "梨树坪", "due": due})["id"]
+    with web.database.reading() as session:
+        (task,) = open_tasks(session)
+    assert (task.origin, task.text, task.site_id) == (decision, "转移 12 户", "lishuping")
+    assert (task.due, task.ordered_by) == (from_epoch_ms(due), OFFICER)
 
 
 def test_a_guest_reads_the_minutes_of_their_room_and_of_no_other(web: RoomWeb, room: str) -> None:

@@ -119,6 +119,10 @@ def test_a_decision_stands_in_the_minutes_of_all(served: Served, chromium: Brows
     village.click('.controls [data-action="minutes"]')
     expect(village.locator("#minutes-list")).to_contain_text("低洼处 12 户", timeout=10_000)
     expect(village.locator("#minutes-list")).to_contain_text("王支书 负责")
+    _, tasks = served.call("GET", "/api/v1/tasks")
+    assert [(task["who"], task["status"]) for task in tasks if task["text"] == "低洼处 12 户 20 时前转移"] == [
+        ("王支书", "ordered")
+    ]
     expect(village.locator("#minutes-form")).to_be_hidden()
 
 

@@ -428,6 +428,26 @@ def test_one_who_floods_is_told_so_and_the_others_go_on(web: RoomWeb, room: str,
     assert village.ask("state", {"muted": True}) == {}
 
 
+def test_the_hosts_are_told_once_who_sends_too_many_events(room: str, officer: Page, village: Page) -> None:
+    officer.join(room)
+    participant = village.join(room)["participant"]
+    for _ in range(60):
+        village.ask("state", {"muted": True})
+    assert until(lambda: officer.told("offence")) == [{"participant": participant, "what": "events"}]
+    assert village.told("offence") == []
+
+
+@pytest.mark.parametrize("what", ["flood", "not_granted"])
+def test_the_hosts_are_told_whom_the_node_throttles(
+    room: str, officer: Page, village: Page, node: ScriptedNode, what: str
+) -> None:
+    go_in(officer, room, node)
+    participant = go_in(village, room, node)
+    node.tell("offence", {"room": room, "session": village.session, "participant": participant, "what": what})
+    assert until(lambda: officer.told("offence")) == [{"participant": participant, "what": what}]
+    assert village.told("offence") == []
+
+
 def test_nobody_connects_without_a_proof(web: RoomWeb) -> None:
     for namespace, proof in (
         ("/room", {"token": "x.y.z"}),

@@ -116,6 +116,7 @@ test("scenes follow each other, and an incident holds the screen for its time", 
 
 test("an incident of level Ⅱ or worse is promoted when it is opened or raised, not when it is lowered", () => {
   const model = new Model();
+  model.replace({ incidents: {} });
   assert.equal(model.apply(incidentEvent(1, 3)), null);
   assert.equal(model.apply(incidentEvent(2, 2))?.level, 2);
   assert.equal(model.apply(incidentEvent(3, 1))?.level, 1);
@@ -213,4 +214,19 @@ test("a snapshot tells which grave incidents are new to the page", () => {
   assert.equal(model.replace({ incidents: { i1: state } }).length, 1);
   assert.equal(model.replace({ incidents: { i1: state } }).length, 0);
   assert.equal(model.replace({ incidents: { i1: state, i2: { ...state, id: "i2" } } }).length, 1);
+});
+
+test("a topic of which no snapshot came is only in the journal", () => {
+  const model = new Model();
+  model.replace({ incidents: {} });
+  model.apply({ id: 1, at: 1, kind: "task.ordered", topic: "tasks", subject: "t1", site: null, actor: "", summary: { zh: "", en: "" }, state: { id: "t1", status: "ordered" } });
+  assert.deepEqual(model.topics.tasks, {});
+  assert.equal(model.topics.journal.length, 1);
+});
+
+test("a task that is done leaves", () => {
+  const model = new Model();
+  model.replace({ tasks: { t1: { id: "t1", status: "ordered" } } });
+  model.apply({ id: 1, at: 1, kind: "task.done", topic: "tasks", subject: "t1", site: null, actor: "", summary: { zh: "", en: "" }, state: { id: "t1", status: "done" } });
+  assert.deepEqual(model.topics.tasks, {});
 });

@@ -16,14 +16,16 @@ export const GRAIN_MS = 60_000;
 const JOURNAL = 40;
 /** Topics whose state is one object; the others are tables by id. */
 const WHOLE = new Set(["duty", "system"]);
-const TABLES = new Set(["sites", "incidents", "resources", "rooms"]);
+const TABLES = new Set(["sites", "incidents", "resources", "rooms", "tasks"]);
 
 /** Level Ⅱ and worse takes the screen. */
 const GRAVE = 2;
 
 export class Model {
   /** @type {Topics} */
-  topics = { sites: {}, readings: {}, incidents: {}, resources: {}, duty: { shift: null, next: null }, rooms: {}, journal: [], system: null };
+  topics = { sites: {}, readings: {}, incidents: {}, resources: {}, duty: { shift: null, next: null }, rooms: {}, tasks: {}, journal: [], system: null };
+  /** Topics of which a snapshot came; of the others only the journal's lines are kept. @type {Set<string>} */
+  #held = new Set();
   /** Whether a whole snapshot ever came. */
   known = false;
   /** Grows with every change but readings: views that draw rarely look at it. */
@@ -39,7 +41,9 @@ export class Model {
     const before = this.topics.incidents;
     const first = !this.known;
     for (const [topic, state] of Object.entries(snapshot)) {
-      if (state !== null && topic in this.topics) Object.assign(this.topics, { [topic]: state });
+      if (state === null || !(topic in this.topics)) continue;
+      Object.assign(this.topics, { [topic]: state });
+      this.#held.add(topic);
     }
     for (const event of this.topics.journal) event.state = null;
     if ("incidents" in snapshot) this.known = true;
@@ -59,11 +63,11 @@ export class Model {
     let risen = null;
     if (WHOLE.has(topic)) {
       if (state) Object.assign(this.topics, { [topic]: { ...this.topics[/** @type {"duty"} */ (topic)], ...state } });
-    } else if (TABLES.has(topic)) {
+    } else if (TABLES.has(topic) && this.#held.has(topic)) {
       const table = /** @type {Record<string, any>} */ (this.topics[/** @type {"sites"} */ (topic)]);
       if (topic === "incidents" && state && grave(state, table[subject])) risen = state;
       // What is over leaves, or a wall that runs for months would keep every room and incident of those months.
-      if (state === null || (topic === "rooms" && state.open === false)) delete table[subject];
+      if (state === null || (topic === "rooms" && state.open === false) || (topic === "tasks" && state.status === "done")) delete table[subject];
       else table[subject] = state;
       if (topic === "incidents") this.#forgetClosed(event.at);
     } else if (topic === "readings" && state !== null && typeof state === "object") {

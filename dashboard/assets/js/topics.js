@@ -18,12 +18,14 @@
  * @typedef {{shift: Shift | null, next: Shift | null}} Duty
  * @typedef {{participant: string, name: string, site: string | null, role: string, connected: boolean, since: number}} Presence
  * @typedef {{id: string, title: string, incident: string | null, open: boolean, since: number, expected: string[], present: Presence[]}} Room
+ * @typedef {{id: string, incident: string | null, site: string | null, origin: string, text: string, who: string, due: number | null,
+ *   status: "ordered" | "acknowledged" | "done", feedback: string, ordered_at: number, ordered_by: string, changed_at: number, changed_by: string, version: number}} Task
  * @typedef {{state: string, since?: number, reason?: string}} Part
  * @typedef {{mode: "peace" | "exercise" | "war", exercise: string | null, township: Words, database: string, worker: Part, media: Part, ingest: Part,
  *   county?: Part}} System
  * @typedef {{id: number, at: number, kind: string, topic: string, subject: string, site: string | null, actor: string, summary: Words, detail?: any, state: any}} JournalEvent
  * @typedef {{sites: Record<string, Site>, readings: Record<string, Sensor>, incidents: Record<string, Incident>, resources: Record<string, Resource>,
- *   duty: Duty, rooms: Record<string, Room>, journal: JournalEvent[], system: System | null}} Topics
+ *   duty: Duty, rooms: Record<string, Room>, tasks: Record<string, Task>, journal: JournalEvent[], system: System | null}} Topics
  * @typedef {keyof Topics} TopicName
  * @typedef {{now: number, readings: Record<string, [number, number, number][]>, system: System}} Tick
  */

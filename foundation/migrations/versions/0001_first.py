@@ -252,6 +252,32 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "tasks",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("incident_id", sa.String(length=36), nullable=True),
+        sa.Column("origin", sa.String(length=36), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("who", sa.String(length=80), nullable=False),
+        sa.Column("due", foundation.database.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("feedback", sa.Text(), nullable=False),
+        sa.Column("ordered_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("ordered_by", sa.String(length=80), nullable=False),
+        sa.Column("changed_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("changed_by", sa.String(length=80), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("exercise_id", sa.String(length=36), nullable=True),
+        sa.Column("site_id", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("origin"),
+    )
+    with op.batch_alter_table("tasks", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_tasks_exercise_id"), ["exercise_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_tasks_incident_id"), ["incident_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_tasks_site_id"), ["site_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_tasks_status"), ["status"], unique=False)
+
+    op.create_table(
         "throttled",
         sa.Column("key", sa.String(length=160), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
@@ -475,6 +501,13 @@ def downgrade() -> None:
     op.drop_table("logins")
     op.drop_table("township")
     op.drop_table("throttled")
+    with op.batch_alter_table("tasks", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_tasks_status"))
+        batch_op.drop_index(batch_op.f("ix_tasks_site_id"))
+        batch_op.drop_index(batch_op.f("ix_tasks_incident_id"))
+        batch_op.drop_index(batch_op.f("ix_tasks_exercise_id"))
+
+    op.drop_table("tasks")
     op.drop_table("sites")
     with op.batch_alter_table("shifts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_shifts_starts"))

@@ -17,10 +17,11 @@ import { Resources } from "./resources.js";
 import { Rooms } from "./rooms.js";
 import { ShiftPanel } from "./shift.js";
 import { Tabs } from "./tabs.js";
+import { Tasks } from "./tasks.js";
 import { Walls } from "./walls.js";
 import { DeskWords } from "./words.js";
 
-const TOPICS = ["sites", "incidents", "resources", "duty", "rooms", "journal", "system"];
+const TOPICS = ["sites", "incidents", "resources", "duty", "rooms", "tasks", "journal", "system"];
 const SAID_MS = 6000;
 
 /** @type {import("./context.js").Page} */
@@ -102,12 +103,14 @@ const detail = new Detail(place("desk-detail"), desk, (incident) => {
 const incidents = new Incidents(place("desk-incidents"), desk, (id) => void detail.show(id));
 const shift = new ShiftPanel(place("desk-shift"), desk);
 const resources = new Resources(place("desk-resources"), desk);
-const journal = new Journal(place("desk-journal"), desk, (id) => {
+const choose = (/** @type {string} */ id) => {
   incidents.select(id);
   incidents.focus();
-});
+};
+const tasks = new Tasks(place("desk-tasks"), desk, choose);
+const journal = new Journal(place("desk-journal"), desk, choose);
 /** @type {[string, string, HTMLElement][]} */
-const shown = [["rooms", words.t("tab.rooms"), place("desk-rooms")], ["resources", words.t("tab.resources"), place("desk-resources")]];
+const shown = [["rooms", words.t("tab.rooms"), place("desk-rooms")], ["tasks", words.t("tab.tasks"), place("desk-tasks")], ["resources", words.t("tab.resources"), place("desk-resources")]];
 const walls = desk.may("wall.approve") ? new Walls(place("desk-walls"), desk) : null;
 if (walls) shown.push(["walls", words.t("tab.walls"), place("desk-walls")]);
 else put(place("desk-walls"), "hidden", true);
@@ -129,6 +132,7 @@ function draw() {
   journal.draw();
   rooms.draw();
   resources.draw();
+  tasks.draw(place("tab-tasks"));
   if (tabs.current === "walls") walls?.draw();
   intake?.tick();
   const open = model.openIncidents().length;
@@ -158,8 +162,8 @@ document.addEventListener("keydown", (event) => {
     incidents.focus();
   } else if (event.key === "?" && !typing) {
     void showKeys(words);
-  } else if (!typing && (event.key === "r" || event.key === "s" || event.key === "w")) {
-    const name = { r: "rooms", s: "resources", w: "walls" }[event.key];
+  } else if (!typing && (event.key === "r" || event.key === "t" || event.key === "s" || event.key === "w")) {
+    const name = { r: "rooms", t: "tasks", s: "resources", w: "walls" }[event.key];
     if (shown.some(([tab]) => tab === name)) {
       event.preventDefault();
       tabs.show(name);

@@ -1,4 +1,4 @@
-"""Texts that people write in a room: trimmed, of bounded length, with nothing in them that a screen cannot show."""
+"""Texts that people write: trimmed, of bounded length, with nothing in them that a screen cannot show."""
 
 import unicodedata
 

@@ -1,0 +1,54 @@
+/** How everybody's line is, for hosts: read every few seconds while the list of people is open. */
+
+import { get } from "./api.js";
+import { rateOf, t } from "./text.js";
+
+/** @typedef {{step: string, down_bps: number, down_loss: number, up_bps: number, up_loss: number, round_trip_ms: number}} Figures */
+/** What is said of a line, and whether it is a bad one. @typedef {{words: string, weak: boolean}} Said */
+
+const READ_EVERY_MS = 5000;
+const LOSSY = 0.08;
+const SLOW_MS = 800;
+
+export class Lines {
+  /** @param {string} room @param {() => void} changed */
+  constructor(room, changed) {
+    this.path = `/api/v1/rooms/${room}/lines`;
+    this.changed = changed;
+    /** @type {Map<string, Said>} by participant */
+    this.said = new Map();
+    this.wanted = false;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
+  }
+
+  /** Read them from now on, or no more. @param {boolean} wanted */
+  follow(wanted) {
+    if (wanted === this.wanted) return;
+    this.wanted = wanted;
+    clearTimeout(this.timer);
+    if (wanted) void this.#read();
+  }
+
+  async #read() {
+    const answer = await get(this.path);
+    if (!this.wanted) return;
+    this.timer = setTimeout(() => void this.#read(), READ_EVERY_MS);
+    const told = answer.ok ? /** @type {{participant: string, line: Figures}[]} */ (/** @type {unknown} */ (answer.body)) : [];
+    this.said = new Map(told.map(({ participant, line }) => [participant, saidOf(line)]));
+    this.changed();
+  }
+}
+
+/** @param {Figures} line @returns {Said} */
+function saidOf(line) {
+  const percent = (/** @type {number} */ share) => Math.round(share * 100);
+  const words = t("room.people.line", {
+    down: rateOf(line.down_bps / 1000),
+    down_loss: percent(line.down_loss),
+    up: rateOf(line.up_bps / 1000),
+    up_loss: percent(line.up_loss),
+    trip: line.round_trip_ms,
+  });
+  return { words, weak: line.step !== "full" || Math.max(line.down_loss, line.up_loss) >= LOSSY || line.round_trip_ms >= SLOW_MS };
+}
