@@ -33,6 +33,11 @@ class TaskStatus(StrEnum):
 
 
 ORDER = tuple(TaskStatus)
+KINDS = {
+    TaskStatus.ORDERED: "task.ordered",
+    TaskStatus.ACKNOWLEDGED: "task.acknowledged",
+    TaskStatus.DONE: "task.done",
+}
 
 
 class Task(Operational, Base):
@@ -166,7 +171,7 @@ def _tell(session: Session, clock: Clock, actor: journal.Actor, task: Task) -> N
     journal.append(
         session,
         clock,
-        kind=f"task.{task.status}",
+        kind=KINDS[TaskStatus(task.status)],
         topic="tasks",
         subject=task.id,
         actor=actor,

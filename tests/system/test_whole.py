@@ -17,10 +17,11 @@ from tests.system.test_killed import wall_token
 ROOT = Path(__file__).parents[2]
 CODE = ("fenghuo", "dashboard", "conference", "operations", "auth", "foundation")
 PEOPLE_ERRORS = re.compile(r'(?:UserError|NotFound|Conflict|TooMany|Unavailable)\(\s*"([a-z_0-9]+)"')
-KINDS = re.compile(r'"((?:incident|resource|duty|station|sensor|site|room)\.[a-z_]+)"')
+KINDS = re.compile(r'"((?:incident|resource|duty|station|sensor|site|room|task)\.[a-z_]+)"')
 NOT_FOR_PEOPLE = frozenset(get_args(Permission)) | {
     "room.offer",
     "room.want",
+    "room.freezes",
     "room.grants",
     "room.ice",
     "room.leave",
