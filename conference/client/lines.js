@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { rateOf, t } from "./text.js";
 
 /** @typedef {{step: string, down_bps: number, down_loss: number, up_bps: number, up_loss: number, round_trip_ms: number}} Figures */
-/** What is said of a line, and whether it is a bad one. @typedef {{words: string, weak: boolean}} Said */
+/** What is said of a line, and whether it is a bad one. @typedef {{words: string[], weak: boolean}} Said */
 
 const READ_EVERY_MS = 5000;
 const LOSSY = 0.08;
@@ -42,13 +42,11 @@ export class Lines {
 
 /** @param {Figures} line @returns {Said} */
 function saidOf(line) {
-  const percent = (/** @type {number} */ share) => Math.round(share * 100);
-  const words = t("room.people.line", {
-    down: rateOf(line.down_bps / 1000),
-    down_loss: percent(line.down_loss),
-    up: rateOf(line.up_bps / 1000),
-    up_loss: percent(line.up_loss),
-    trip: line.round_trip_ms,
-  });
+  const way = (/** @type {number} */ bps, /** @type {number} */ loss) => ({ rate: rateOf(bps / 1000), loss: Math.round(loss * 100) });
+  const words = [
+    t("room.people.down", way(line.down_bps, line.down_loss)),
+    t("room.people.up", way(line.up_bps, line.up_loss)),
+    t("room.people.trip", { ms: line.round_trip_ms }),
+  ];
   return { words, weak: line.step !== "full" || Math.max(line.down_loss, line.up_loss) >= LOSSY || line.round_trip_ms >= SLOW_MS };
 }

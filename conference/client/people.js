@@ -62,7 +62,8 @@ export class People {
     line.append(name, made("small", "", states.join(" · ")));
     const said = who.connected ? lines.get(who.participant) : undefined;
     if (said !== undefined) {
-      const carries = made("small", "people__line", said.words);
+      const carries = made("small", "people__line");
+      carries.append(...said.words.map((words) => made("span", "", words)));
       carries.dataset.weak = String(said.weak);
       line.append(carries);
     }

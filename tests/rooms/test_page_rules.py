@@ -151,6 +151,7 @@ def test_all_are_muted_and_one_is_asked_to_speak(served: Served, chromium: Brows
     officer.keyboard.press("p")
     officer.click("#mute-all")
     expect(village.locator("#notice")).to_contain_text("主持人已将您静音", timeout=10_000)
+    expect(officer.locator("#people-list .people__line").last).to_contain_text("下行", timeout=10_000)
     officer.locator('#people-list [data-key^="ask/"]').click()
     expect(village.locator("#asked")).to_be_visible(timeout=10_000)
     village.click('[data-action="asked-yes"]')

@@ -219,7 +219,7 @@ test("a snapshot tells which grave incidents are new to the page", () => {
 test("a topic of which no snapshot came is only in the journal", () => {
   const model = new Model();
   model.replace({ incidents: {} });
-  model.apply({ id: 1, at: 1, kind: "task.ordered", topic: "tasks", subject: "t1", site: null, actor: "", summary: { zh: "", en: "" }, state: { id: "t1", status: "ordered" } });
+  model.apply({ id: 1, at: 1, kind: "task.acknowledged", topic: "tasks", subject: "t1", site: null, actor: "", summary: { zh: "", en: "" }, state: { id: "t1", status: "acknowledged" } });
   assert.deepEqual(model.topics.tasks, {});
   assert.equal(model.topics.journal.length, 1);
 });

@@ -18,6 +18,9 @@ const JOURNAL = 40;
 const WHOLE = new Set(["duty", "system"]);
 const TABLES = new Set(["sites", "incidents", "resources", "rooms", "tasks"]);
 
+/** The decision of which a task comes stands there already. */
+const UNSAID = new Set(["task.ordered"]);
+
 /** Level Ⅱ and worse takes the screen. */
 const GRAVE = 2;
 
@@ -45,7 +48,7 @@ export class Model {
       Object.assign(this.topics, { [topic]: state });
       this.#held.add(topic);
     }
-    for (const event of this.topics.journal) event.state = null;
+    this.topics.journal = this.topics.journal.filter(({ kind }) => !UNSAID.has(kind)).map((event) => ({ ...event, state: null }));
     if ("incidents" in snapshot) this.known = true;
     this.revision += 1;
     return this.openIncidents().filter((now) => grave(now, first ? undefined : before[now.id])).reverse();
@@ -75,7 +78,7 @@ export class Model {
       this.topics.readings[subject] = { ...state, recent: known?.recent ?? state.recent ?? [], at: known?.at ?? state.at ?? null, value: known?.value ?? state.value ?? null };
     }
     // The journal is for reading: a state kept in forty rows would only hold memory.
-    this.topics.journal = [{ ...event, state: null }, ...this.topics.journal].slice(0, JOURNAL);
+    if (!UNSAID.has(event.kind)) this.topics.journal = [{ ...event, state: null }, ...this.topics.journal].slice(0, JOURNAL);
     this.revision += 1;
     return risen;
   }

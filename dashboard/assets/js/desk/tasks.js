@@ -45,7 +45,7 @@ export class Tasks {
   #row(task, now) {
     const { words, model, may } = this.desk;
     const late = task.due !== null && task.due < now;
-    const until = task.due === null ? [] : [h("span.tasks__due", { "data-late": late }, late ? words.t("tasks.late", { due: words.stamp(task.due), span: words.span(now - task.due) }) : words.t("tasks.due", { due: words.stamp(task.due) }))];
+    const until = task.due === null ? [] : [h("span.tasks__due", { "data-late": String(late) }, late ? words.t("tasks.late", { due: words.stamp(task.due), span: words.span(now - task.due) }) : words.t("tasks.due", { due: words.stamp(task.due) }))];
     const incident = task.incident === null ? undefined : model.topics.incidents[task.incident];
     const about = h("p.tasks__about", {}, h("span.badge", { "data-status": task.status }, words.t(`tasks.status.${task.status}`)),
       h("span", {}, words.t("tasks.ordered", { by: task.ordered_by, at: words.stamp(task.ordered_at) })));
