@@ -22,7 +22,7 @@ CALLS_MAX = 1_000
 """Calls waiting for an answer at once; more are refused as Unavailable."""
 NODES_MAX = 64
 LOAD_SILENT_S = 10.0
-"""A media node reports its load every 2 s; one that is silent for longer gets no new room."""
+"""A media node reports its load every 2 s; one that is silent for longer hangs, and gets neither a room nor a session."""
 NAME_LENGTH = 64
 REASONS_MAX = 64
 """Drop reasons kept of one node's report."""
@@ -265,15 +265,13 @@ class Nodes(Collector):
         with self._lock:
             return [node for node in self._by_sid.values() if node.kind == "media"]
 
+    def reports(self, node: Node) -> bool:
+        """Whether it still tells its load: one that does not hangs, though its connection stands."""
+        return self._clock.monotonic() - node.load_at <= LOAD_SILENT_S
+
     def least_loaded(self) -> Node:
         """The media node for a new room: the one with the fewest sessions, of those that still report. Unavailable("no_node")."""
-        now = self._clock.monotonic()
-        with self._lock:
-            able = [
-                node
-                for node in self._by_sid.values()
-                if node.kind == "media" and now - node.load_at <= LOAD_SILENT_S and not node.draining
-            ]
+        able = [node for node in self.media_nodes() if self.reports(node) and not node.draining]
         if not able:
             raise Unavailable("no_node")
         return min(able, key=lambda node: (_number(node.load.get("sessions")), node.id))

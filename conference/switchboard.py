@@ -170,15 +170,15 @@ class Switchboard:
     def node_for(self, room_id: str, kept: str | None) -> Node:
         """A room fits on one node: the one that has its living sessions, else the one it was on unless that is being drained, else the least loaded.
 
-        Unavailable("no_node").
+        One that hangs is passed over: its rooms go on elsewhere. Unavailable("no_node").
         """
         with self._lock:
-            living = next((media.node for media in self._media.values() if media.room == room_id), None)
-        node = self._nodes.media_node(living) if living is not None else None
-        if node is not None:
-            return node
-        node = self._nodes.media_node(kept) if kept is not None else None
-        return node if node is not None and not node.draining else self._nodes.least_loaded()
+            living = {media.node for media in self._media.values() if media.room == room_id}
+        nodes = [node for node in self._nodes.media_nodes() if self._nodes.reports(node)]
+        able = [node for node in nodes if node.id in living] or [
+            node for node in nodes if node.id == kept and not node.draining
+        ]
+        return able[0] if able else self._nodes.least_loaded()
 
     # Rooms
 

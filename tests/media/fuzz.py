@@ -173,7 +173,8 @@ def _reports(session: Session) -> list[bytes]:
     ]
 
 
-async def _client_hello() -> bytes:
+async def client_hello() -> bytes:
+    """How a DTLS handshake begins."""
     said: list[bytes] = []
     certificate = make_certificate()
     client = DtlsEndpoint(certificate, said.append, lambda: None, server=False)
@@ -194,7 +195,7 @@ async def _run(packets: int, seed: int) -> list[str]:
     bench = Bench()
     wrong: list[str] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: wrong.append(f"a task: {context}"))
-    for target in bench.targets(await _client_hello()):
+    for target in bench.targets(await client_hello()):
         mutator = Mutator(target.seeds, seed)
         for one in target.seeds:
             target.feed(one)

@@ -4,9 +4,10 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from conference.nodes import DIAL_IN_S
+from conference.nodes import DIAL_IN_S, LOAD_SILENT_S
 from foundation.clock import ManualClock, epoch_ms
-from tests.rooms.harness import RoomWeb, ScriptedNode, until
+from tests.rooms.harness import Page, RoomWeb, ScriptedNode, until
+from tests.rooms.test_signalling import go_in
 
 LOAD = {
     "rooms": 1,
@@ -95,4 +96,17 @@ def test_a_draining_or_silent_node_gets_no_new_room(web: RoomWeb, node: Scripted
     clock.advance(30)
     node.tell("load", {**LOAD, "sessions": 99})
     assert web.nodes.least_loaded().id == "n1"
+    other.close()
+
+
+def test_a_room_goes_on_elsewhere_when_its_node_hangs_though_its_wire_stands(
+    web: RoomWeb, room: str, officer: Page, village: Page, node: ScriptedNode, clock: ManualClock
+) -> None:
+    go_in(village, room, node)
+    other = ScriptedNode(web, "n2")
+    clock.advance(LOAD_SILENT_S + 1)
+    other.tell("load", LOAD)
+    officer.join(room)
+    assert "error" not in officer.ask("offer", {"sdp": "v=0"})
+    assert len(other.had("room.offer")) == len(node.had("room.offer")) == 1
     other.close()
