@@ -22,7 +22,7 @@ help:
 	@echo 'make serve   a real, empty platform (settings: FENGHUO_..., docs/administrator.md)'
 	@echo 'make test    all tests; as root on Debian it installs the browsers and servers they need'
 	@echo 'make check   format, lint, types, floors of the house, dead code, browser code'
-	@echo 'make fuzz    ten million mutated packets against the media node'
+	@echo 'make fuzz    ten million mutated packets against the media node, then twenty minutes in search of new paths through it'
 	@echo 'make bench   the measurements, one JSON line a figure'
 	@echo 'make bench-rooms  those of the consultation rooms, beside Janus and the floor in C'
 	@echo 'make image   build the container image with buildah, start it, wait until it is ready'
@@ -96,6 +96,7 @@ format: dev
 
 fuzz: dev
 	$(BIN)/python -m tests.media.fuzz 10000000
+	@for name in rtp rtcp datagram sdp; do $(BIN)/python -m tests.media.guided $$name --keep -max_total_time=300 -rss_limit_mb=2048 || exit 1; done
 
 bench: dev
 	@sh deploy/test-machine.sh >&2
