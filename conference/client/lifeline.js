@@ -60,6 +60,8 @@ export class Lifeline {
     this.started = false;
     this.dialledAt = 0;
     this.over = false;
+    /** Whether a new session is on its way to its offer's answer. */
+    this.building = false;
     /** Grows with each attempt, so that what an older one still awaits is dropped. */
     this.attempt = 0;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -149,6 +151,7 @@ export class Lifeline {
     if (this.over) return;
     clearTimeout(this.deadTimer);
     this.attempt += 1;
+    this.building = false;
     this.#later(() => void this.#build(), pause);
   }
 
@@ -197,6 +200,7 @@ export class Lifeline {
     if (this.over || !this.stands) return;
     this.attempt += 1;
     const attempt = this.attempt;
+    this.building = true;
     this.tries += 1;
     if (this.tries > 1) this.#say(this.unheard ? "no_media" : "reconnecting");
     this.coming?.close();
@@ -224,6 +228,8 @@ export class Lifeline {
       await this.owner.settle();
     } catch (error) {
       if (attempt === this.attempt) this.#failed(error);
+    } finally {
+      if (attempt === this.attempt) this.building = false;
     }
   }
 
@@ -265,13 +271,12 @@ export class Lifeline {
         this.#didNotCome();
       } else if (state === "failed" || state === "closed") {
         this.renew();
-      } else if (session === this.session) {
+      } else if (session === this.session && !this.building) {
         this.#say("reconnecting");
         clearTimeout(this.deadTimer);
-        // Silent is dead. "Disconnected" while something comes is a browser whose checks were lost in a full queue, most often: it finds back by itself.
-        if (session.pulse.silent) this.renew(0);
-        else this.deadTimer = setTimeout(() => this.renew(0), DEAD_AFTER_MS);
-        void this.#probe();
+        // "Disconnected" while something comes is a browser whose checks were lost in a full queue, most often: it finds back by itself.
+        if (!session.pulse.silent) this.deadTimer = setTimeout(() => this.renew(0), DEAD_AFTER_MS);
+        void this.#probe(session);
       }
     };
   }
@@ -293,11 +298,18 @@ export class Lifeline {
     old?.close();
   }
 
-  /** Nothing comes from the node: on another network the wire is dead too, and would not say so for half a minute. */
-  async #probe() {
+  /**
+   * Nothing comes from the node: on another network the wire is dead too, and would not say so for half a minute. Where web answers it is the link alone:
+   * a new session is made, unless the old one is heard again by then. (A page or a node that got no processor for a while would else only get more to do.)
+   * @param {Session} session
+   */
+  async #probe(session) {
     const wire = this.wire;
     if (wire === null || !wire.stands) return;
-    if (!(await wire.answers(PROBE_TIMEOUT_MS)) && !this.over) wire.refresh();
+    const answered = await wire.answers(PROBE_TIMEOUT_MS);
+    if (this.over || session !== this.newest || session.lives || this.building) return;
+    if (!answered) wire.refresh();
+    else if (session.pulse.silent) this.renew(0);
   }
 
   /** @param {unknown} error */
