@@ -110,7 +110,7 @@ class Chair:
 
     def _minute(self, _principal: Principal, payload: dict[str, Any]) -> dict[str, Any]:
         page = self._turnstile.seated()
-        said = {name: payload.get(name) for name in ("kind", "text", "who", "due")}
+        said = {name: payload.get(name) for name in ("kind", "text", "who", "due", "id")}
         with self._database.writing(page.world) as session:
             kept = minutes.told(minutes.keep(session, self._clock, page.participant, page.session, **said))
         self._board.tell_room(page.room, "minuted", kept)

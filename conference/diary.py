@@ -38,6 +38,8 @@ class Diary:
             return
         self._written_at = now
         for node in self._nodes.media_nodes():
+            if not self._nodes.reports(node):
+                continue
             try:
                 told = self._nodes.call(node.id, "node.stats", {})
             except (Unavailable, NodeRefused):

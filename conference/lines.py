@@ -9,7 +9,7 @@ from conference.nodes import Nodes
 from conference.roles import role_in
 from conference.tables import Participant, room_of
 from foundation.database import Database
-from foundation.errors import Forbidden
+from foundation.errors import Forbidden, Unavailable
 from foundation.identifiers import is_id
 
 
@@ -34,6 +34,9 @@ class Lines:
             node, carried = room.node, room.open
         if node is None or not carried:
             return []
+        carrier = self._nodes.media_node(node)
+        if carrier is None or not self._nodes.reports(carrier):
+            raise Unavailable("no_node")
         told = dicts(self._nodes.call(node, "node.stats", {"room": room_id}).get("rooms"))
         sessions = [one for room in told if room.get("room") == room_id for one in dicts(room.get("sessions"))]
         return [{**names[one["participant"]], **one} for one in sessions if one.get("participant") in names]

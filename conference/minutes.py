@@ -13,7 +13,7 @@ from auth.principal import Principal
 from conference import record
 from conference.roles import role_in
 from conference.standing import host_of
-from conference.tables import MINUTE_KINDS, NAME_LENGTH, Minute, MinuteKind, Room, held, room_of
+from conference.tables import MINUTE_KINDS, NAME_LENGTH, Minute, MinuteKind, Room, held, present, room_of
 from foundation.clock import Clock, epoch_ms, from_epoch_ms
 from foundation.errors import TooMany, UserError
 from foundation.identifiers import is_id, new_id
@@ -37,8 +37,9 @@ def keep(
     text: object,
     who: object = None,
     due: object = None,
+    id: object = None,
 ) -> Minute:
-    """A host adds an entry; `due` in epoch milliseconds.
+    """A host adds an entry; `due` in epoch milliseconds. With an `id` that the room knows the known one is returned: sending twice is once.
 
     Raises Forbidden, UserError("bad_minute") (kind or due), UserError of `texts.clean`, TooMany("too_many_minutes").
     """
@@ -46,11 +47,16 @@ def keep(
     if kind not in MINUTE_KINDS:
         raise UserError("bad_minute", field="kind")
     room = held(session, host.room_id)
+    known = session.get(Minute, id) if is_id(id) else None
+    if known is not None and known.room_id == room.id:
+        return known
+    if id is not None and (known is not None or not is_id(id)):
+        raise UserError("bad_minute", field="id")
     query = select(func.count()).select_from(Minute).where(Minute.room_id == room.id)
     if session.execute(query).scalar_one() >= ENTRIES_MAX:
         raise TooMany("too_many_minutes", limit=ENTRIES_MAX)
     row = Minute(
-        id=new_id(),
+        id=str(id) if id is not None else new_id(),
         room_id=room.id,
         site_id=room.site_id,
         incident_id=room.incident_id,
@@ -65,6 +71,8 @@ def keep(
     session.add(row)
     session.flush()
     if row.kind == "decision" and row.who is not None:
+        # Whoever names a person of a site means that site.
+        person = next((one for one in present(session, room.id) if one.name == row.who), None)
         order_task(
             session,
             clock,
@@ -73,7 +81,7 @@ def keep(
             who=row.who,
             due=row.due,
             incident_id=room.incident_id,
-            site_id=room.site_id,
+            site_id=person.site_id if person is not None else room.site_id,
             origin=row.id,
         )
     said = {"incident": room.incident_id, **told(row)}

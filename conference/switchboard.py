@@ -170,15 +170,21 @@ class Switchboard:
     def node_for(self, room_id: str, kept: str | None) -> Node:
         """A room fits on one node: the one that has its living sessions, else the one it was on unless that is being drained, else the least loaded.
 
-        One that hangs is passed over: its rooms go on elsewhere. Unavailable("no_node").
+        One that hangs is passed over, and its sessions are over: all of them go on elsewhere. Unavailable("no_node").
         """
         with self._lock:
             living = {media.node for media in self._media.values() if media.room == room_id}
-        nodes = [node for node in self._nodes.media_nodes() if self._nodes.reports(node)]
-        able = [node for node in nodes if node.id in living] or [
-            node for node in nodes if node.id == kept and not node.draining
-        ]
-        return able[0] if able else self._nodes.least_loaded()
+        nodes = self._nodes.media_nodes()
+        for node in nodes:
+            if node.id in living and not self._nodes.reports(node):
+                self.suspect(node, 0.0)
+        able = [node for node in nodes if self._nodes.reports(node)]
+        chosen = [node for node in able if node.id in living or (node.id == kept and not node.draining)]
+        return (
+            min(chosen, key=lambda node: (node.id not in living, node.id != kept))
+            if chosen
+            else self._nodes.least_loaded()
+        )
 
     # Rooms
 

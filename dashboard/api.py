@@ -116,7 +116,13 @@ class Api:
                 self._change_resource,
                 ResourceChange,
             ),
-            Operation("GET", "/tasks", "task.read", "Tasks that are not done yet, newest first", self._tasks),
+            Operation(
+                "GET",
+                "/tasks",
+                "task.read",
+                "Tasks that are not done yet, those due first before the others",
+                self._tasks,
+            ),
             Operation(
                 "PATCH",
                 "/tasks/<task_id>",

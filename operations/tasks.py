@@ -21,7 +21,7 @@ FEEDBACK_LENGTH = 500
 TOLD_LENGTH = 120
 """So much of a task's text stands in a journal entry's sentence."""
 OPEN_MAX = 500
-"""Of more open tasks the newest are shown."""
+"""Of more open tasks those that are due first are shown."""
 
 
 class TaskStatus(StrEnum):
@@ -133,8 +133,9 @@ def bring_on(
 
 
 def open_tasks(session: Session) -> list[Task]:
-    """What is not done yet, the newest first, at most OPEN_MAX."""
-    query = select(Task).where(Task.status != TaskStatus.DONE.value).order_by(Task.id.desc()).limit(OPEN_MAX)
+    """What is not done yet, what is due first before the others, at most OPEN_MAX."""
+    query = select(Task).where(Task.status != TaskStatus.DONE.value).order_by(Task.due.is_(None), Task.due, Task.id)
+    query = query.limit(OPEN_MAX)
     return list(session.execute(query).scalars())
 
 

@@ -66,7 +66,7 @@ export class Commands {
     return this.ask("rollcall", {});
   }
 
-  /** Put an entry into the minutes. @param {{kind: "decision" | "note", text: string, who?: string, due?: number}} entry */
+  /** Put an entry into the minutes. @param {{id: string, kind: "decision" | "note", text: string, who?: string, due?: number}} entry */
   minute(entry) {
     return this.ask("minute", entry);
   }

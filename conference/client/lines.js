@@ -18,6 +18,7 @@ export class Lines {
     /** @type {Map<string, Said>} by participant */
     this.said = new Map();
     this.wanted = false;
+    this.turn = 0;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
   }
@@ -26,14 +27,17 @@ export class Lines {
   follow(wanted) {
     if (wanted === this.wanted) return;
     this.wanted = wanted;
+    this.turn += 1;
+    this.said.clear();
     clearTimeout(this.timer);
-    if (wanted) void this.#read();
+    if (wanted) void this.#read(this.turn);
   }
 
-  async #read() {
+  /** @param {number} turn of following: what was asked in an earlier one counts no more */
+  async #read(turn) {
     const answer = await get(this.path);
-    if (!this.wanted) return;
-    this.timer = setTimeout(() => void this.#read(), READ_EVERY_MS);
+    if (turn !== this.turn) return;
+    this.timer = setTimeout(() => void this.#read(turn), READ_EVERY_MS);
     const told = answer.ok ? /** @type {{participant: string, line: Figures}[]} */ (/** @type {unknown} */ (answer.body)) : [];
     this.said = new Map(told.map(({ participant, line }) => [participant, saidOf(line)]));
     this.changed();

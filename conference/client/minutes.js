@@ -2,6 +2,7 @@
 
 import { made } from "./draw.js";
 import { tellError } from "./notice.js";
+import { newSessionId } from "./session.js";
 import { byId, clock, config, t } from "./text.js";
 
 /** @typedef {import("./wire.js").Minuted} Minuted */
@@ -17,6 +18,8 @@ export class Minutes {
     this.details = byId("minute-details", HTMLElement);
     this.names = byId("minute-names", HTMLDataListElement);
     this.offered = "";
+    /** Of the entry that is being written: however often it is sent, it is one. */
+    this.id = newSessionId();
     /** @type {Set<string>} */
     this.known = new Set();
     this.form.addEventListener("change", () => this.#draw());
@@ -64,11 +67,13 @@ export class Minutes {
     const decides = kind === "decision";
     try {
       await this.commands.minute({
+        id: this.id,
         kind,
         text: String(asked.get("text")).trim(),
         ...(decides && who !== "" ? { who } : {}),
         ...(decides && !Number.isNaN(due) ? { due } : {}),
       });
+      this.id = newSessionId();
       this.form.reset();
       this.#draw();
     } catch (error) {

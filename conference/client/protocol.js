@@ -82,6 +82,7 @@ export class RoomClient {
         },
         tookOver: (session) => {
           this.shown = session.shown;
+          this.frozen = { text: "{}", at: 0 };
           for (const [slot, track] of session.tracks()) events.track(slot, track);
           events.shown(this.shown);
         },
@@ -176,12 +177,14 @@ export class RoomClient {
   /** Say how often each slot's picture has stood still: only the browser knows. @param {import("./session.js").Received[]} received */
   async tellFreezes(received) {
     const now = performance.now();
-    if (!this.lifeline.stands || now - this.frozen.at < FREEZES_EVERY_MS) return;
+    // While a new session is made web would take the old one's count for the new one's.
+    if (!this.lifeline.stands || this.lifeline.coming !== null || now - this.frozen.at < FREEZES_EVERY_MS) return;
     const slots = Object.fromEntries(received.filter(({ freezeCount }) => freezeCount > 0).map(({ slot, freezeCount }) => [slot, freezeCount]));
     const text = JSON.stringify(slots);
     if (text === this.frozen.text) return;
-    this.frozen = { text, at: now };
+    this.frozen.at = now;
     await this.lifeline.ask("freezes", { slots });
+    this.frozen.text = text;
   }
 
   /**

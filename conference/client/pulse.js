@@ -38,7 +38,8 @@ export class Pulse {
 
   async #look() {
     const timer = this.timer;
-    const count = received(await this.peer.getStats());
+    // A browser that cannot say is as one that says nothing.
+    const count = await this.peer.getStats().then(received, () => null);
     // Stopped or begun anew meanwhile.
     if (timer !== this.timer) return;
     const now = performance.now();

@@ -143,14 +143,12 @@ class Demultiplexer:
                 elif size < 12:
                     counters.drop("rtp_malformed")
                 elif 191 < view[at + 1] < 224:  # RFC 5761 section 4
-                    session.came += 1
                     session.last_at = now
                     session.receive_rtcp(bytes(view[at : at + size]), now)
                 elif session.receive_handle is None:
                     counters.drop("throttled" if session.receiving else "before_keys")
                 elif unprotect(session.receive_handle, rows[row], lengths[row]):
                     counters.drop("srtp_unprotect")
-                    session.came += 1
                 else:
                     session.came += 1
                     session.last_at = now

@@ -30,7 +30,7 @@ Offence = Literal["flood", "not_granted"]
 PACKETS_PER_S_MAX = 10_000
 """Ten times what a camera with all its layers, a screen, a voice and what is sent again make together."""
 UNGRANTED_PER_S_MAX = 20
-"""Of who may send nothing at all: a page whose microphone has just been switched off by the server sends on for a moment."""
+"""Of who may send nothing at all, a listener. (Whoever is muted, or has not the floor, may send on: it is dropped, and no offence.)"""
 DEAF_S = 5.0
 OFFENCE_AGAIN_S = 60.0
 CHECKS_KEPT = 512
@@ -68,7 +68,7 @@ class Session:
         self.state = "new"
         self.told_line: dict[str, object] = {}
         self.came = 0
-        """Packets of media since the room last looked."""
+        """Packets of media and of control under its own keys since the room last looked: what others send in its name does not count."""
         self.deaf_until = 0.0
         """Until when its sound and pictures are not even decrypted: it has sent too much, or what it may not."""
         self._flooding = False
@@ -176,6 +176,7 @@ class Session:
         if plain is None:
             self._counters.drop("srtcp_unprotect")
             return
+        self.came += 1
         try:
             feedback = rtcp.parse(plain)
         except ProtocolError as error:
@@ -186,7 +187,7 @@ class Session:
 
     def recognizes(self, data: bytes, now: float) -> bool:
         """Whether this packet from elsewhere was protected under our keys, and is no replay; if it is sound or picture, it is taken."""
-        if self.receiving is None or len(data) < RTP_HEADER_BYTES:
+        if self.receiving is None or len(data) < RTP_HEADER_BYTES or now < self.deaf_until:
             return False
         if 191 < data[1] < 224:  # RTCP, RFC 5761 section 4
             return self.receiving.unprotect_rtcp(data) is not None
@@ -222,8 +223,8 @@ class Session:
     def grant(self, publish: Iterable[str], version: int) -> None:
         """What its participant may send from now on (`Sources.grant`); who may send at all is heard again at once."""
         self.sources.grant(publish, version)
-        if self.sources.granted:
-            self.deaf_until = 0.0
+        if self.sources.granted and self.receiving is not None and not self._flooding:
+            self.receive_handle, self.deaf_until = self.receiving.handle, 0.0
 
     def send_rtcp(self, data: bytes) -> None:
         """Encrypt and send one compound packet."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 from conference.media.link import guarded
 from conference.media.node import MediaNode
 from conference.media.session import DEAF_S
+from foundation.errors import ProtocolError
 from foundation.settings import Settings
 
 REGRESSIONS = Path(__file__).parents[1] / "data" / "regressions" / "media"
@@ -342,10 +344,17 @@ def test_who_floods_is_not_heard_for_a_while_is_named_and_harms_nobody(monkeypat
             await first.want("second")
             await until(lambda: second.got(sound=3, picture=3) and first.got(sound=3, picture=3))
             monkeypatch.setattr("conference.media.session.PACKETS_PER_S_MAX", 500)
-            wire = first.connection.getSenders()[0].transport.transport._connection
-            for _ in range(40):
+            dtls = first.connection.getSenders()[0].transport
+            # In its name, but not under its keys: anybody can send that, and it is no offence of its own.
+            for _ in range(20):
                 for _ in range(50):
-                    await wire.send(b"\x80\x60" + bytes(60))
+                    await dtls.transport._send(b"\x80\x60" + bytes(60))
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(1.5)
+            assert offences(node) == []
+            for turn in range(40):
+                for number in range(50):
+                    await dtls._send_rtp(struct.pack(">BBHII", 0x80, 96, turn * 50 + number, 0, 77) + bytes(60))
                 await asyncio.sleep(0.01)
             await until(lambda: node.counters.dropped.get("throttled", 0) > 20)
             assert offences(node) == [{"room": "r", "session": "s-first", "participant": "first", "what": "flood"}]
@@ -354,6 +363,23 @@ def test_who_floods_is_not_heard_for_a_while_is_named_and_harms_nobody(monkeypat
             clock.ahead += DEAF_S
             seen = dict(second.frames)
             await until(lambda: second.got(sound=seen["audio"] + 20, picture=seen["video"] + 5))
+
+    run(scenario)
+
+
+def test_what_a_browser_counts_stands_in_the_figures_of_its_room_alone() -> None:
+    async def scenario() -> None:
+        async with two_guests() as (node, _, _first, _second):
+            named = {"room": "r", "session": "s-second"}
+            await node.freezes({**named, "slots": {"v0": 3}})
+            (room,) = (await node.stats({"room": "r"}))["rooms"]
+            second = next(one for one in room["sessions"] if one["session"] == "s-second")
+            assert second["line"]["freezes"] == 3
+            assert next(slot for slot in second["slots"] if slot["slot"] == "v0")["freezes"] == 3
+            assert (await node.stats({"room": "elsewhere"}))["rooms"] == []
+            for wrong in (None, {"v0": "3"}):
+                with pytest.raises(ProtocolError):
+                    await node.freezes({**named, "slots": wrong})
 
     run(scenario)
 

@@ -37,6 +37,7 @@ def test_each_minute_the_journal_keeps_how_every_line_was(
     web.tick()
     assert written(web) == []
     clock.advance(1)
+    node.tell("load", {})
     web.tick()
     told = {"participant": participant, "name": "梨树坪 王小梅", "site": "lishuping", **LINE}
     assert written(web) == [{"title": "防汛会商", "lines": [told]}]
@@ -86,6 +87,7 @@ def test_a_node_that_tells_nonsense_writes_nothing(
     ):
         node.figures = figures
         clock.advance(EVERY_S)
+        node.tell("load", {})
         web.tick()
     assert written(web) == []
 

@@ -27,6 +27,7 @@ PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "kind": st.sampled_from(["decision", "note"]),
     "talk": st.sampled_from(["open", "floor"]),
     "chat": st.sampled_from(["everyone", "speakers"]),
+    "id": PEOPLE,
     "due": st.integers(-1, 5_000_000_000_000),
     "sdp": st.sampled_from(["v=0", "", "x" * 70_000]),
     "slots": st.dictionaries(st.sampled_from(["v0", "v15", "v16", "a0"]), st.integers(-2, 2_000_000), max_size=4),
@@ -62,7 +63,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "ring": ("site",),
     "rollcall": (),
     "say": ("text",),
-    "minute": ("kind", "text", "who", "due"),
+    "minute": ("kind", "text", "who", "due", "id"),
     "remove": ("participant",),
 }
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30) | PEOPLE | TEXTS

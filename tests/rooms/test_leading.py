@@ -494,6 +494,21 @@ def test_a_decision_that_names_who_does_it_is_a_task(
     assert (task.due, task.ordered_by) == (from_epoch_ms(due), OFFICER)
 
 
+def test_a_decision_that_is_sent_twice_is_one_and_one_task_of_the_site_whose_person_it_names(
+    web: RoomWeb, room: str, officer: Page, village: Page, node: ScriptedNode
+) -> None:
+    go_in(officer, room, node)
+    go_in(village, room, node)
+    entry = {"id": new_id(), "kind": "decision", "text": "转移 12 户", "who": VILLAGE}
+    assert officer.ask("minute", entry) == officer.ask("minute", entry) == {"id": entry["id"]}
+    assert len(officer.join(room)["minutes"]) == 1
+    with web.database.reading() as session:
+        assert [task.site_id for task in open_tasks(session)] == ["lishuping"]
+    elsewhere = web.open_room()
+    officer.join(elsewhere)
+    assert code(officer.ask("minute", entry)) == "bad_minute"
+
+
 def test_a_guest_reads_the_minutes_of_their_room_and_of_no_other(web: RoomWeb, room: str) -> None:
     elsewhere = web.open_room("另一个会商")
     token = web.authority.links.redeem(web.link(room, "王医生", "speaker").split("link=")[1], []).access_token

@@ -106,7 +106,14 @@ def test_a_room_goes_on_elsewhere_when_its_node_hangs_though_its_wire_stands(
     other = ScriptedNode(web, "n2")
     clock.advance(LOAD_SILENT_S + 1)
     other.tell("load", LOAD)
-    officer.join(room)
+    at = officer.join(room)["participant"]
     assert "error" not in officer.ask("offer", {"sdp": "v=0"})
     assert len(other.had("room.offer")) == len(node.had("room.offer")) == 1
+    # Who was on it is told so, and comes to the others, although it reports again.
+    web.tick()
+    assert until(lambda: village.told("closed")) == [{"reason": "node_lost"}]
+    node.tell("load", LOAD)
+    other.tell("session", {"room": room, "session": officer.session, "participant": at, "state": "connected"})
+    assert "error" not in village.join(room) and "error" not in village.ask("offer", {"sdp": "v=0"})
+    assert len(other.had("room.offer")) == 2
     other.close()

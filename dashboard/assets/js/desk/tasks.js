@@ -11,6 +11,8 @@ const MINUTE_MS = 60_000;
 
 export class Tasks {
   #drawn = "";
+  /** Feedback that was typed and has not arrived, by task. @type {Map<string, string>} */
+  #typed = new Map();
 
   /**
    * @param {HTMLElement} box
@@ -77,19 +79,22 @@ export class Tasks {
   async #finish(task) {
     const { words } = this.desk;
     const feedback = /** @type {HTMLTextAreaElement} */ (h("textarea.input", { rows: 3, maxlength: FEEDBACK_MAX, "aria-label": words.t("tasks.feedback"), placeholder: words.t("tasks.feedback") }));
-    feedback.value = task.feedback;
+    feedback.value = this.#typed.get(task.id) ?? task.feedback;
     const asked = ask(words.t("tasks.finish.title", { who: task.who }), [h("p", {}, task.text), feedback], [
       { value: "done", text: words.t("tasks.finish"), kind: "primary" },
       { value: "", text: words.t("cancel"), kind: "quiet" },
     ]);
     feedback.focus();
-    if ((await asked) === "done") await this.#bringOn(task, "done", feedback.value);
+    const answer = await asked;
+    this.#typed.set(task.id, feedback.value);
+    if (answer === "done") await this.#bringOn(task, "done", feedback.value);
   }
 
   /** @param {Task} task @param {"acknowledged" | "done"} status @param {string} feedback */
   async #bringOn(task, status, feedback) {
     const { words } = this.desk;
     const reply = await call("PATCH", `/tasks/${encodeURIComponent(task.id)}`, { status, feedback, version: task.version });
+    if (reply.ok) this.#typed.delete(task.id);
     this.desk.say(reply.ok ? words.t(`tasks.said.${status}`, { who: task.who }) : words.problem(reply.problem), reply.ok ? "good" : "bad");
   }
 }
