@@ -265,8 +265,6 @@ export class Lifeline {
       if (session !== this.newest) return;
       if (session.lives) {
         clearTimeout(this.deadTimer);
-        // A new session that was due is needed no more; without web it is the wire that is due.
-        if (this.stands && !this.building) clearTimeout(this.timer);
         this.tries = 0;
         this.#say(this.stands ? "live" : "signal_lost");
       } else if (state === "failed" && session === this.coming) {
