@@ -177,6 +177,7 @@ def test_who_waits_and_asks_no_more_is_forgotten_also_after_a_killed_web(
     officer.ask("rules", {"lobby": True})
     doctor = guest(web, room)
     doctor.join(room)
+    until(lambda: officer.told("waiting"))
     clock.advance(lobby.WAITS_S - 1)
     doctor.join(room)
     clock.advance(lobby.WAITS_S - 1)

@@ -102,7 +102,7 @@ def test_the_check_before_joining_hears_plays_and_measures(served: Served, chrom
     page = before_joining(consultation, consultation.context())
     expect(page.locator("#level-hint")).to_have_attribute("data-heard", "heard", timeout=15_000)
     expect(page.locator("#line-check")).to_have_attribute("data-verdict", "good", timeout=15_000)
-    expect(page.locator("#line-check")).to_contain_text(re.compile("下行 .*Mbit/s，上行 .*Mbit/s"))
+    expect(page.locator("#line-check")).to_contain_text(re.compile("下行 .*[MG]bit/s，上行 .*[MG]bit/s"))
     page.click("#tone")
     expect(page.locator("#tone-hint")).to_contain_text("没听到", timeout=10_000)
     assert consultation.complaints == []
