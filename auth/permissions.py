@@ -59,6 +59,7 @@ Permission = Literal[
     "station.change",
     "task.change",
     "task.read",
+    "task.withdraw",
     "wall.approve",
     "wall.view",
 ]
@@ -117,6 +118,7 @@ GRANTS: dict[Permission, Grant] = {
     "station.change": Grant(_roles(Role.ADMIN, Role.STEWARD)),
     "task.change": Grant(ROOM, LOCAL),
     "task.read": Grant(PEOPLE | {Role.VIEWER}),
+    "task.withdraw": Grant(ROOM),
     "wall.approve": Grant(ROOM),
     "wall.view": Grant(PEOPLE | {Role.VIEWER}),
 }

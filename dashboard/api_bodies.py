@@ -62,7 +62,7 @@ class ResourceChange(Body):
 
 
 class TaskChange(Body):
-    """A step of a task: acknowledged, or done with its feedback."""
+    """A step of a task: acknowledged, done with its feedback, or withdrawn with the reason as `feedback`."""
 
     status: TaskStatus
     feedback: str = Field("", max_length=FEEDBACK_LENGTH)

@@ -87,7 +87,11 @@ def summary(lang: Lang, row: JournalRow) -> str:
     detail.setdefault("name", "")
     try:
         # A unit that English does not write leaves its space behind.
-        return text(lang, f"journal.{row.kind}", **detail, actor=row.actor.get("name", "")).replace("  ", " ").rstrip()
+        sentence = text(lang, f"journal.{row.kind}", **detail, actor=row.actor.get("name", ""))
+        sentence = sentence.replace("  ", " ").rstrip()
+        if detail.get("feedback"):
+            sentence = text(lang, "journal.task.feedback", sentence=sentence, feedback=detail["feedback"])
+        return sentence
     except KeyError:
         return row.kind
 

@@ -1,4 +1,4 @@
-"""Tasks (任务): an order to somebody, what a consultation decided most often: given, acknowledged (签收), and done with its feedback."""
+"""Tasks (任务): orders, mostly of a consultation: given, acknowledged (签收), done with their feedback, or withdrawn (撤回)."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -30,13 +30,19 @@ class TaskStatus(StrEnum):
     ORDERED = "ordered"
     ACKNOWLEDGED = "acknowledged"
     DONE = "done"
+    WITHDRAWN = "withdrawn"
 
 
-ORDER = tuple(TaskStatus)
+OPEN = {
+    TaskStatus.ORDERED: (TaskStatus.ACKNOWLEDGED, TaskStatus.DONE, TaskStatus.WITHDRAWN),
+    TaskStatus.ACKNOWLEDGED: (TaskStatus.DONE, TaskStatus.WITHDRAWN),
+}
+"""Where a task can go from where it stands; what is done or withdrawn stays so."""
 KINDS = {
     TaskStatus.ORDERED: "task.ordered",
     TaskStatus.ACKNOWLEDGED: "task.acknowledged",
     TaskStatus.DONE: "task.done",
+    TaskStatus.WITHDRAWN: "task.withdrawn",
 }
 
 
@@ -110,20 +116,20 @@ def bring_on(
     feedback: str = "",
     seen_version: int | None = None,
 ) -> Task:
-    """Acknowledge a task, or say that it is done and what came of it.
+    """Acknowledge a task, say that it is done and what came of it, or withdraw it and say why.
 
     Errors: NotFound("task_unknown"), Forbidden, Conflict("changed_meanwhile") when somebody was faster, UserError("task_back") for a step back or
-    none, and those of `texts.clean`.
+    none, and those of `texts.clean`: who withdraws an order owes those who began with it the reason.
     """
     task = session.get(Task, task_id, with_for_update=True)
     if task is None or not principal.may("task.read", site=task.site_id):
         raise NotFound("task_unknown")
-    principal.require("task.change", site=task.site_id)
+    principal.require("task.withdraw" if status is TaskStatus.WITHDRAWN else "task.change", site=task.site_id)
     if seen_version is not None and seen_version != task.version:
         raise Conflict("changed_meanwhile", status=task.status, version=task.version)
-    if ORDER.index(status) <= ORDER.index(TaskStatus(task.status)):
+    if status not in OPEN.get(TaskStatus(task.status), ()):
         raise UserError("task_back")
-    if feedback.strip():
+    if feedback.strip() or status is TaskStatus.WITHDRAWN:
         task.feedback = clean(feedback, "feedback", FEEDBACK_LENGTH, lines=True)
     task.status = status.value
     task.changed_at, task.changed_by = clock.now(), principal.actor.name
@@ -133,10 +139,9 @@ def bring_on(
 
 
 def open_tasks(session: Session) -> list[Task]:
-    """What is not done yet, what is due first before the others, at most OPEN_MAX."""
-    query = select(Task).where(Task.status != TaskStatus.DONE.value).order_by(Task.due.is_(None), Task.due, Task.id)
-    query = query.limit(OPEN_MAX)
-    return list(session.execute(query).scalars())
+    """What is to be done, what is due first before the others, at most OPEN_MAX."""
+    query = select(Task).where(Task.status.in_(OPEN)).order_by(Task.due.is_(None), Task.due, Task.id)
+    return list(session.execute(query.limit(OPEN_MAX)).scalars())
 
 
 def task_state(task: Task) -> dict[str, Any]:

@@ -212,6 +212,33 @@ def test_a_task_is_acknowledged_and_finished_with_its_feedback(served: Served, d
     assert [row["detail"]["feedback"] for row in entries if row["kind"] == "task.done"] == ["都已转移"]
 
 
+def test_an_order_that_is_over_is_withdrawn_and_why_stands_in_the_journal(served: Served, desk: Page) -> None:
+    database = Database(Settings(home=served.home).database)
+    with database.writing() as session:
+        order_task(
+            session,
+            SystemClock(),
+            SYSTEM.actor,
+            text="加派一台抽水泵",
+            who="中寨",
+            due=None,
+            incident_id=None,
+            site_id=None,
+            origin=str(uuid4()),
+        )
+    database.close()
+    desk.click("#tab-tasks")
+    task = desk.locator(".tasks__task", has_text="抽水泵")
+    task.get_by_role("button", name="撤回").click()
+    desk.locator("dialog").get_by_role("button", name="撤回").click()
+    expect(desk.locator("#desk-said")).to_have_text("请填写内容。")
+    task.get_by_role("button", name="撤回").click()
+    desk.keyboard.type("水位已退")
+    desk.locator("dialog").get_by_role("button", name="撤回").click()
+    expect(task).to_have_count(0)
+    expect(desk.locator(".journal")).to_contain_text("抽水泵（中寨）——水位已退")
+
+
 def test_a_village_sees_only_what_it_may_do(served: Served, watched: Watched, village: str) -> None:
     page = watched.page()
     page.goto(f"{served.url}/login?next=/desk/")

@@ -412,3 +412,34 @@ def test_everything_that_a_listener_sends_is_dropped_and_counted() -> None:
             await other.close()
 
     run(scenario)
+
+
+def test_a_listener_who_goes_on_is_named_once_a_minute_and_heard_at_once_when_granted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        async with running() as (node, clock):
+            listener, other = Guest(node, "listener"), Guest(node, "other")
+            await listener.join(publish=[])
+            await other.join()
+            await other.want("listener")
+
+            async def is_deaf_again() -> None:
+                clock.ahead += DEAF_S
+                throttled = node.counters.dropped.get("throttled", 0)
+                await until(lambda: node.counters.dropped.get("throttled", 0) > throttled + 20)
+
+            await is_deaf_again()
+            assert len(offences(node)) == 1
+            await is_deaf_again()
+            assert offences(node) == []
+            monkeypatch.setattr("conference.media.session.OFFENCE_AGAIN_S", DEAF_S)
+            monkeypatch.setattr("conference.media.session.DEAF_S", 600.0)
+            await is_deaf_again()
+            assert len(offences(node)) == 1
+            await node.grants({"room": "r", "session": "s-listener", "publish": ALL, "version": 9})
+            await until(lambda: other.got(sound=20, picture=5))
+            await listener.close()
+            await other.close()
+
+    run(scenario)

@@ -6,6 +6,7 @@ import pytest
 
 from auth.permissions import Role
 from auth.principal import SYSTEM, Principal
+from dashboard.snapshots import summary
 from foundation.clock import ManualClock, epoch_ms
 from foundation.database import Database
 from foundation.errors import Conflict, Forbidden, NotFound, UserError
@@ -99,6 +100,30 @@ def test_feedback_that_no_screen_can_show_is_refused(
         bring_on(session, clock, OFFICER, task.id, TaskStatus.DONE, feedback=feedback)
     with township.reading() as session:
         assert [one.status for one in open_tasks(session)] == ["ordered"]
+
+
+def test_an_order_is_withdrawn_with_its_reason_by_who_may_order(township: Database, clock: ManualClock) -> None:
+    task = ordered(township, clock)
+    with pytest.raises(Forbidden), township.writing() as session:
+        bring_on(session, clock, BIZHAI, task.id, TaskStatus.WITHDRAWN, feedback="不想去")
+    with pytest.raises(UserError, match="text_empty"), township.writing() as session:
+        bring_on(session, clock, OFFICER, task.id, TaskStatus.WITHDRAWN, feedback=" ")
+    with township.writing() as session:
+        bring_on(session, clock, OFFICER, task.id, TaskStatus.WITHDRAWN, feedback="水位已退")
+    assert kinds(township) == ["task.ordered", "task.withdrawn"]
+    with township.reading() as session:
+        assert open_tasks(session) == []
+        assert summary("zh", newest(session, 1)[0]) == "值班员 撤回任务：转移河边 12 户（bizhai）——水位已退"
+
+
+@pytest.mark.parametrize("end", [TaskStatus.DONE, TaskStatus.WITHDRAWN])
+@pytest.mark.parametrize("then", TaskStatus)
+def test_what_is_over_stays_over(township: Database, clock: ManualClock, end: TaskStatus, then: TaskStatus) -> None:
+    task = ordered(township, clock)
+    with township.writing() as session:
+        bring_on(session, clock, OFFICER, task.id, end, feedback="完")
+    with pytest.raises(UserError, match="task_back"), township.writing() as session:
+        bring_on(session, clock, OFFICER, task.id, then, feedback="再来")
 
 
 def test_tasks_of_an_exercise_are_not_the_real_ones(township: Database, clock: ManualClock) -> None:

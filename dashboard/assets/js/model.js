@@ -70,7 +70,7 @@ export class Model {
       const table = /** @type {Record<string, any>} */ (this.topics[/** @type {"sites"} */ (topic)]);
       if (topic === "incidents" && state && grave(state, table[subject])) risen = state;
       // What is over leaves, or a wall that runs for months would keep every room and incident of those months.
-      if (state === null || (topic === "rooms" && state.open === false) || (topic === "tasks" && state.status === "done")) delete table[subject];
+      if (state === null || (topic === "rooms" && state.open === false) || (topic === "tasks" && (state.status === "done" || state.status === "withdrawn"))) delete table[subject];
       else table[subject] = state;
       if (topic === "incidents") this.#forgetClosed(event.at);
     } else if (topic === "readings" && state !== null && typeof state === "object") {

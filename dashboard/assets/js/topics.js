@@ -19,7 +19,7 @@
  * @typedef {{participant: string, name: string, site: string | null, role: string, connected: boolean, since: number}} Presence
  * @typedef {{id: string, title: string, incident: string | null, open: boolean, since: number, expected: string[], present: Presence[]}} Room
  * @typedef {{id: string, incident: string | null, site: string | null, origin: string, text: string, who: string, due: number | null,
- *   status: "ordered" | "acknowledged" | "done", feedback: string, ordered_at: number, ordered_by: string, changed_at: number, changed_by: string, version: number}} Task
+ *   status: "ordered" | "acknowledged" | "done" | "withdrawn", feedback: string, ordered_at: number, ordered_by: string, changed_at: number, changed_by: string, version: number}} Task
  * @typedef {{state: string, since?: number, reason?: string}} Part
  * @typedef {{mode: "peace" | "exercise" | "war", exercise: string | null, township: Words, database: string, worker: Part, media: Part, ingest: Part,
  *   county?: Part}} System

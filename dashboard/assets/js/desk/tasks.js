@@ -1,4 +1,4 @@
-/** What was ordered and is not done yet: who, until when; acknowledged and finished in place. */
+/** What was ordered and is not done yet: who, until when; acknowledged, finished and withdrawn in place. */
 
 import { h, write } from "../dom.js";
 import { call } from "./api.js";
@@ -71,26 +71,28 @@ export class Tasks {
       row.append(button);
     };
     if (task.status === "ordered") step("acknowledge", "", () => this.#bringOn(task, "acknowledged", ""));
-    step("finish", ".button--primary", () => this.#finish(task));
+    step("finish", ".button--primary", () => this.#end(task, "finish", "done"));
+    if (this.desk.may("task.withdraw", task.site)) step("withdraw", ".button--quiet", () => this.#end(task, "withdraw", "withdrawn"));
     return row;
   }
 
-  /** @param {Task} task */
-  async #finish(task) {
+  /** Ask what came of it, or why it is withdrawn. @param {Task} task @param {"finish" | "withdraw"} step @param {"done" | "withdrawn"} status */
+  async #end(task, step, status) {
     const { words } = this.desk;
-    const feedback = /** @type {HTMLTextAreaElement} */ (h("textarea.input", { rows: 3, maxlength: FEEDBACK_MAX, "aria-label": words.t("tasks.feedback"), placeholder: words.t("tasks.feedback") }));
-    feedback.value = this.#typed.get(task.id) ?? task.feedback;
-    const asked = ask(words.t("tasks.finish.title", { who: task.who }), [h("p", {}, task.text), feedback], [
-      { value: "done", text: words.t("tasks.finish"), kind: "primary" },
+    const wanted = words.t(`tasks.${step}.feedback`);
+    const feedback = /** @type {HTMLTextAreaElement} */ (h("textarea.input", { rows: 3, maxlength: FEEDBACK_MAX, "aria-label": wanted, placeholder: wanted }));
+    feedback.value = this.#typed.get(task.id) ?? (step === "finish" ? task.feedback : "");
+    const asked = ask(words.t(`tasks.${step}.title`, { who: task.who }), [h("p", {}, task.text), feedback], [
+      { value: status, text: words.t(`tasks.${step}`), kind: "primary" },
       { value: "", text: words.t("cancel"), kind: "quiet" },
     ]);
     feedback.focus();
     const answer = await asked;
     this.#typed.set(task.id, feedback.value);
-    if (answer === "done") await this.#bringOn(task, "done", feedback.value);
+    if (answer === status) await this.#bringOn(task, status, feedback.value);
   }
 
-  /** @param {Task} task @param {"acknowledged" | "done"} status @param {string} feedback */
+  /** @param {Task} task @param {"acknowledged" | "done" | "withdrawn"} status @param {string} feedback */
   async #bringOn(task, status, feedback) {
     const { words } = this.desk;
     const reply = await call("PATCH", `/tasks/${encodeURIComponent(task.id)}`, { status, feedback, version: task.version });
