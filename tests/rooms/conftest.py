@@ -53,9 +53,9 @@ def village(web: RoomWeb) -> Iterator[Page]:
     page.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A running township of the module's own with a person in each of two villages; every test opens a room of its own in it."""
+    """A running township with a person in each of two villages; every test opens a room of its own in it."""
     with villages(tmp_path_factory.mktemp("consultation")) as system:
         yield system
 

@@ -30,8 +30,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield system
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A running township of the test's own, to be killed."""
+    """A running township of the module's own, to be killed: each test leaves it running."""
     with running_township(tmp_path_factory.mktemp("breakable")) as system:
         yield system
