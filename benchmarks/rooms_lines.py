@@ -1,4 +1,4 @@
-"""Consultations over bad lines in real Chromium pages: loss, a satellite's delay, a line for the voice alone, a blackout.
+"""Consultations over bad lines in real Chromium pages: loss, a satellite's delay, lines for little or for the voice alone, a blackout.
 
 Everything is measured by what the browsers decode. The lines are relays that behave the same every time (tests/relay.py).
 """
@@ -22,6 +22,9 @@ from tests.serving import ADMIN, Served
 LOOK_S = 30.0
 NARROW_S = 60.0
 NARROW_BPS = 64_000
+TIGHT_BPS = (130_000, 200_000)
+"""More than a voice, less than all that one would like to see: what does not fit must not be sent."""
+SETTLED_S = 15.0
 SATELLITE_DELAY_S = 0.3
 DARK_S = 30.0
 LONG_GAP_S = 0.5
@@ -182,6 +185,18 @@ def narrow(pair: Pair, seconds: float) -> None:
     say("after 64 kbit/s: pictures move again", "s", max(back) if 0.0 not in back else 60.0, 15)
 
 
+def tight(pair: Pair) -> None:
+    """The village's line carries little more than voices, both ways."""
+    line = pair.lines[1]
+    for rate in TIGHT_BPS:
+        line.up.rate_bps = line.down.rate_bps = rate
+        time.sleep(SETTLED_S)
+        _, speech, _ = look(pair, LOOK_S)
+        print(pair.pages[1].locator("#line").inner_text(), line.up.dropped, line.down.dropped, file=sys.stderr)
+        say(f"{rate // 1000} kbit/s both ways: speech concealed", "%", max(speech), 8)
+    line.up.rate_bps = line.down.rate_bps = 0
+
+
 def blackout(pair: Pair) -> None:
     """Nothing goes through for half a minute."""
     for line in pair.lines:
@@ -214,6 +229,7 @@ def main() -> None:
         "loss20": lambda pair: loss(pair, 0.20),
         "satellite": satellite,
         "narrow": lambda pair: narrow(pair, arguments.narrow_s),
+        "tight": tight,
         "blackout": blackout,
     }
     parser = argparse.ArgumentParser(description=__doc__)

@@ -29,7 +29,6 @@ DOWNLINK_START_BPS = 4_000_000
 DOWNLINK_MIN_BPS = 50_000
 DOWNLINK_MAX_BPS = 100_000_000
 PROBE_AFTER_S = 3.0
-PROBE_AFTER_MAX_S = 6.0
 PROBE_S = 0.6
 """How long padding is sent: on a line that is too narrow, little more than what its queue holds."""
 
@@ -37,13 +36,30 @@ PROBE_SHOWS_AFTER_S = 1.3
 """So much after the padding its end has been reported: receivers report once a second."""
 
 PROBE_FACTOR = 2.0
+PROBE_CAREFUL_FACTOR = 1.35
+"""After a probe that failed, or a cut: no more than a narrow line's queue can hold, so that no word is lost for it."""
+PROBE_CAREFUL_GROWTH = 1.25
+"""And so much bolder after each that went through."""
+PROBE_QUEUE_S = 0.1
+"""A probe after which a single packet takes so much longer stood in a queue, and did not get through."""
+PROBE_QUEUES_S = 2.0
+"""A queue that stands so soon after a probe was judged may be the probe's."""
+PROBE_PACKETS_MIN = 50
 PROBE_MIN_BPS = 25_000
-CUT = 0.6
-CUT_LEAST_BPS = 150_000
+CUT = 0.8
+"""Of what arrives: a line that is too narrow carries so much without loss; one that is lossy loses its share of it too."""
+CUT_SPARES_BPS = 130_000
+"""Without a queue the line may just be a lossy one: its loudest voice stays redundant while that is found out, at the first attempt."""
+CUT_MADE = 1.2
+"""A cut after which more than so many times that is sent has not been made, and shows nothing."""
 STILL_LOST = 0.5
+CUT_TOLD_AFTER_S = 1.5
+"""What is reported sooner was sent before."""
 CUT_SHOWS_AFTER_S = 3.0
 """So much later it shows whether less loss came of sending less; if not, the line loses whatever is sent."""
 LOSS_HIGH = 0.10
+LOSS_HIGH_QUEUED = 0.04
+"""Where packets seem to queue up so much is tried already: do they not fit, or is it a long way that loses?"""
 FLOOR_HALF_LIFE_S = 7.0
 """How fast the loss that a line has whatever is sent follows it down."""
 LOSS_HALF_LIFE_S = 2.5
@@ -56,8 +72,9 @@ STEADY_S = 2.0
 STEADY_SHARE = 0.1
 STEADY_LEAST_S = 0.03
 """Round trips that stay so near to each other for so long, while little is lost, are a longer way and no queue."""
+LOW_SHARE = 0.9
 LOW_FOR_S = 3.0
-"""A REMB below what is sent counts when it has not grown for so long: at a change of layers it lags behind."""
+"""A REMB below this share of what arrives counts when it has not grown for so long: at a change of layers it lags behind."""
 
 
 class Lowest:
@@ -200,9 +217,10 @@ class Uplink:
 
 @dataclass(slots=True)
 class _Cut:
-    """Less is sent for loss: since when, the budget and the loss before it, and what was lost of what since."""
+    """Less is sent for loss: since when, how much, the budget and the loss before it, and what was lost of what since."""
 
     at: float
+    to_bps: int
     budget_bps: int
     loss: float
     lost: float = 0.0
@@ -213,9 +231,13 @@ class Downlink:
     """What one subscriber's link takes.
 
     A receiver's REMB is at most about 1.5 times what it receives: by itself a small value says nothing. Even a falling one may only mean
-    that the receiver's processor is busy: it counts together with loss or a grown round trip. Where more is wanted than the budget allows,
-    padding is sent on top for PROBE_S; if that went through without trouble, the budget grows to what was carried; trouble while a probe is
-    judged is the probe's and costs only the probe. When it did not go through, the next one waits twice as long.
+    that the receiver's processor is busy: it counts together with loss or a grown round trip. Loss alone does not say whether the line is too
+    narrow or loses whatever is sent, and a round trip that grew not whether there is a queue or a longer way: less than arrives is sent for a
+    while (a cut), and what changes tells. A REMB that stands below what arrives says that it is too narrow.
+
+    Where more is wanted than the budget allows, padding is sent on top for PROBE_S; if that went through without trouble, the budget grows to
+    what was carried; trouble while a probe is judged is the probe's and costs only the probe. When it did not go through, or after a cut, the
+    next ones are smaller.
     """
 
     def __init__(self) -> None:
@@ -229,8 +251,11 @@ class Downlink:
         self._told_at = 0.0
         self._floor = 0.0
         self._cut: _Cut | None = None
+        self._spares = True
         self._remb_bps = 0
-        self._low_since = 0.0
+        self._remb_at = 0.0
+        self._low_since = float("inf")
+        """Since when the REMB stands below what arrives; infinite: it does not."""
         self._trip_s = 0.0
         self._shortest = Lowest(LOWEST_S)
         self._steady_s = 0.0
@@ -242,7 +267,9 @@ class Downlink:
         self._carried_bps = 0
         """What was sent in the probe that is being judged; 0: none is."""
         self._probe_failed = False
-        self._patience_s = PROBE_AFTER_S
+        self._probe_lost = 0.0
+        self._probe_expected = 0
+        self._factor = PROBE_FACTOR
 
     @property
     def _trouble(self) -> bool:
@@ -254,20 +281,29 @@ class Downlink:
         return self.loss - self._floor
 
     def estimate(self, bits_per_second: int, sending_bps: int, now: float) -> None:
-        """Take a REMB; `sending_bps` is what this subscriber gets at present."""
+        """Take a REMB, of all that comes; `sending_bps` is what this subscriber gets at present."""
         fell = bits_per_second < self._remb_bps * 0.97
         grew = bits_per_second > self._remb_bps * 1.005
-        self._remb_bps = bits_per_second
-        if fell and self._trouble:
+        self._remb_bps, self._remb_at = bits_per_second, now
+        # In a cut it falls because less is sent.
+        if fell and self._trouble and self._cut is None:
             self._lower(bits_per_second, now)
-        if grew or not self._trouble or bits_per_second >= sending_bps * 0.9:
-            self._low_since = now
-        elif now - self._low_since > LOW_FOR_S:
+        if grew or bits_per_second >= LOW_SHARE * (1 - self.loss) * sending_bps:
+            self._low_since = float("inf")
+        else:
+            self._low_since = min(self._low_since, now)
+        if self._narrow(now) and (self._trouble or self.loss > LOSS_HIGH):
             self._lower(bits_per_second, now)
+
+    def _narrow(self, now: float) -> bool:
+        """Whether the receiver has been saying for a while that less than what arrives would be the right amount."""
+        return now - self._low_since > LOW_FOR_S and now - self._remb_at < LOW_FOR_S
 
     def round_trip(self, seconds: float, now: float) -> None:
         """Take one measured round trip."""
         self._shortest.take(seconds, now)
+        if self._carried_bps and seconds > max(self._shortest.value + PROBE_QUEUE_S, self._shortest.value * 1.5):
+            self._fail_probe()
         # A line without pictures is reported every five seconds only: that its queue is empty must not take four reports.
         weight = 0.7 if seconds < self._trip_s else 0.3
         self._trip_s = seconds if not self._trip_s else (1 - weight) * self._trip_s + weight * seconds
@@ -275,11 +311,19 @@ class Downlink:
             self._steady_s, self._steady_since = seconds, now
         if not self._queueing:
             self._calm_bps = self.budget_bps
-        elif now - self._steady_since >= STEADY_S and self._excess < LOSS_HIGH:
+        elif (
+            now - max(self._steady_since, self._judged_at + PROBE_QUEUES_S) >= STEADY_S
+            and self._excess < LOSS_HIGH_QUEUED
+            and not self._narrow(now)
+        ):
             self._shortest = Lowest(LOWEST_S)
             self._shortest.take(seconds, now)
             self._trip_s = seconds
             self.budget_bps = max(self.budget_bps, self._calm_bps)
+
+    def congested(self, now: float) -> bool:
+        """Whether packets queue up, or are lost for want of room: to send them twice would only make it worse."""
+        return self._queueing or self._narrow(now)
 
     @property
     def _queueing(self) -> bool:
@@ -288,6 +332,13 @@ class Downlink:
 
     def lose(self, lost: float, expected: int, sending_bps: int, now: float) -> None:
         """Take what one report says: of `expected` packets since the one before, `lost` did not come."""
+        if self._carried_bps:
+            # What is lost while a probe is judged is the probe's, and says nothing of the line without it.
+            self._probe_lost += lost
+            self._probe_expected += expected
+            if self._probe_excess > LOSS_HIGH:
+                self._fail_probe()
+            return
         passed, self._told_at = now - self._told_at, now
         kept = 0.5 ** (passed / LOSS_HALF_LIFE_S)
         self._lost = kept * self._lost + lost
@@ -296,41 +347,52 @@ class Downlink:
         if self.loss < self._floor:
             self._floor += (1 - 0.5 ** (passed / FLOOR_HALF_LIFE_S)) * (self.loss - self._floor)
         if self._cut is not None:
-            self._cut.lost += lost
-            self._cut.expected += expected
+            if now - self._cut.at >= CUT_TOLD_AFTER_S:
+                self._cut.lost += lost
+                self._cut.expected += expected
             if now - self._cut.at >= CUT_SHOWS_AFTER_S and self._cut.expected >= LOSS_PACKETS_MIN:
-                self._judge_cut(self._cut)
-        elif self._excess > LOSS_HIGH and sending_bps and not self._carried_bps:
-            self._cut = _Cut(now, self.budget_bps, self.loss)
-            # Without a queue the line may just be a lossy one: its voices must stay redundant while that is found out.
-            self._lower(sending_bps * CUT if self._queueing else max(sending_bps * CUT, CUT_LEAST_BPS), now)
-        elif self._carried_bps and self._excess > LOSS_HIGH:
-            self._probe_failed = True
-            self.probe_bps = 0
+                self._judge_cut(self._cut, sending_bps, now)
+        elif self._excess > (LOSS_HIGH_QUEUED if self._queueing else LOSS_HIGH) and sending_bps:
+            self._cut = _Cut(now, int(sending_bps * (1 - self.loss) * CUT), self.budget_bps, self.loss)
+            spared = CUT_SPARES_BPS if self._spares and not self._queueing else 0
+            self._lower(max(spared, self._cut.to_bps), now)
+            self._factor = PROBE_CAREFUL_FACTOR
 
-    def _judge_cut(self, cut: "_Cut") -> None:
+    @property
+    def _probe_excess(self) -> float:
+        return self._probe_lost / max(self._probe_expected, PROBE_PACKETS_MIN) - self._floor
+
+    def _fail_probe(self) -> None:
+        self._probe_failed = True
+        self.probe_bps = 0
+
+    def _judge_cut(self, cut: "_Cut", sending_bps: int, now: float) -> None:
         """Whether less was lost because less was sent."""
         self._cut = None
         after = cut.lost / cut.expected
-        if after > STILL_LOST * cut.loss and not self._queueing:
-            # As much is lost of less: not for lack of room. Wireless lines do that.
+        made = sending_bps <= CUT_MADE * cut.to_bps
+        emptied = self._queueing and self._steady_since > cut.at
+        still_lost = after > STILL_LOST * cut.loss
+        self._spares = made or not still_lost
+        if still_lost and made and not emptied and not self._narrow(now):
+            # As much is lost of less, and what looked like a queue did not become shorter: not for lack of room. Wireless lines do that.
             self._floor = after
             self.budget_bps = max(self.budget_bps, cut.budget_bps)
 
     def _lower(self, bits_per_second: float, now: float) -> None:
         if self._carried_bps:
-            self._probe_failed = True
-            self.probe_bps = 0
+            self._fail_probe()
             return
         self.budget_bps = max(DOWNLINK_MIN_BPS, min(self.budget_bps, int(bits_per_second)))
-        self._probe_at = now + self._patience_s
+        self._probe_at = now + PROBE_AFTER_S
 
     def tick(self, sending_bps: int, needed_bps: int, now: float) -> None:
         """Called about once a second: begin a probe where more is needed than allowed, end the one that ran its time.
 
         A receiver that estimates more than the budget has seen that much go through: then no probe is needed.
         """
-        if self._remb_bps > self.budget_bps and needed_bps > self.budget_bps and not self._trouble:
+        told_now = now - self._remb_at < LOW_FOR_S
+        if told_now and self._remb_bps > self.budget_bps and needed_bps > self.budget_bps and not self._trouble:
             self.budget_bps = min(DOWNLINK_MAX_BPS, self._remb_bps)
         if self._carried_bps:
             if now >= self._judged_at:
@@ -341,10 +403,11 @@ class Downlink:
             and self._excess < LOSS_HIGH / 2
             and not self._queueing
         ):
-            aim = min(needed_bps * 1.1, self.budget_bps * PROBE_FACTOR, DOWNLINK_MAX_BPS)
+            aim = min(needed_bps * 1.1, self.budget_bps * self._factor, DOWNLINK_MAX_BPS)
             self.probe_bps = max(PROBE_MIN_BPS, int(aim) - sending_bps)
             self._carried_bps = sending_bps + self.probe_bps
             self._probe_failed = False
+            self._probe_lost, self._probe_expected = 0.0, 0
             self._judged_at = now + PROBE_S + PROBE_SHOWS_AFTER_S
 
     def padded(self) -> None:
@@ -355,11 +418,11 @@ class Downlink:
         """Grow by what the probe has shown."""
         carried, self._carried_bps = self._carried_bps, 0
         self.probe_bps = 0
-        if self._probe_failed or self._queueing or self._excess >= LOSS_HIGH / 2:
-            self._patience_s = min(PROBE_AFTER_MAX_S, self._patience_s * 2)
-            self._probe_at = now + self._patience_s
+        if self._probe_failed or self._queueing or self._probe_excess >= LOSS_HIGH / 2:
+            self._probe_at = now + PROBE_AFTER_S
+            self._factor = PROBE_CAREFUL_FACTOR
             return
         self.budget_bps = min(DOWNLINK_MAX_BPS, max(self.budget_bps, carried))
-        self._patience_s = PROBE_AFTER_S
+        self._factor = min(PROBE_FACTOR, self._factor * PROBE_CAREFUL_GROWTH)
         # What went well goes on at once, until everything is carried.
         self._probe_at = now

@@ -15,12 +15,17 @@ from conference.media.slots import Slot, Target
 from conference.media.srtp import Direction
 from conference.media.stats import Counters
 
-RTX_PER_SECOND_MAX = 1500
+RTX_SHARE = 0.5
+RTX_OCTETS_MIN = 4_000
+"""What is sent again in a second is at most this share of what the line carries: browsers ask again and again, and where packets are lost for want
+of room the answers would take all of it."""
 REPORT_PACKETS_MAX = 20_000
 """A report that has moved on by more than this says nothing of a second or a few."""
 PAD_EVERY_S = 0.02
 PADDING_BYTES = 255
 """The most that one packet can hold (RFC 3550 section 5.1)."""
+AROUND_BYTES = 36
+"""What is around a payload inside a datagram: 12 bytes of header, 8 of extension, 16 of SRTP's tag."""
 
 ROUND_TRIP_START_S = 0.1
 ROUND_TRIP_MAX_S = 10.0
@@ -48,8 +53,9 @@ class Downstream:
         self._counters = counters
         self._target = Target()
         self._by_ssrc: dict[int, Slot] = {}
-        self._rtx_left = RTX_PER_SECOND_MAX
-        self._sending_bps = 0
+        self._rtx_octets_left = RTX_OCTETS_MIN
+        self._sending_bps = self._sound_bps = 0
+        """What went into the slots in the last second, and what of it was sound."""
         self.step: Step = "full"
         self.needed_bps = 0
         """What would carry every wish; the room computes it."""
@@ -126,7 +132,9 @@ class Downstream:
             if slot is not None and slot.stream is not None:
                 slot.stream.key_wanted = True
         if feedback.estimate:
-            self.link.estimate(feedback.estimate, self._sending_bps, now)
+            # Browsers estimate what comes as pictures; sound is not in it.
+            sound_bps = int(self._sound_bps * (1 - self.link.loss))
+            self.link.estimate(feedback.estimate + sound_bps, self._sending_bps, now)
 
     def _reports(self, blocks: list[rtcp.ReportBlock], now: float) -> None:
         lost = 0.0
@@ -157,22 +165,23 @@ class Downstream:
         if not slot.rtx_ssrc or self._target.direction is None:
             return
         for number in numbers:
-            if self._rtx_left <= 0:
+            if self._rtx_octets_left <= 0:
                 self._counters.drop("rtx_limited")
                 return
             packet = slot.find(number, now)
             if packet is None:
                 self._counters.drop("rtx_gone")
                 continue
-            self._rtx_left -= 1
+            self._rtx_octets_left -= packet.end - packet.offset + AROUND_BYTES
             self._fanout.retransmit(slot, packet, number, now)
 
     # What the receiver is told
 
     def report(self, now: float) -> bytes:
         """Once a second: the sender reports of the slots, as a compound to be sent; the budget grows with time."""
-        self._rtx_left = RTX_PER_SECOND_MAX
-        self._sending_bps = sum(slot.stream.bitrate for slot in self.slots.values() if slot.stream is not None)
+        self._rtx_octets_left = max(RTX_OCTETS_MIN, int(self.link.budget_bps * RTX_SHARE / 8))
+        self._sound_bps = sum(slot.rate(now, AROUND_BYTES) for slot in self.sounds)
+        self._sending_bps = self._sound_bps + sum(slot.rate(now, AROUND_BYTES) for slot in self.pictures)
         self.link.tick(self._sending_bps, self.needed_bps, now)
         if self.link.probe_bps and self._padding is None:
             self._padding_until, self._padding_owed = time.monotonic() + PROBE_S, 0.0
@@ -204,8 +213,8 @@ class Downstream:
             self._send_rtcp(self._sender_reports(time.monotonic()))
             return
         self._padding_owed += self.link.probe_bps * PAD_EVERY_S / 8
-        while self._padding_owed >= PADDING_BYTES:
-            self._padding_owed -= PADDING_BYTES
+        while self._padding_owed >= PADDING_BYTES + AROUND_BYTES:
+            self._padding_owed -= PADDING_BYTES + AROUND_BYTES
             self._fanout.pad(carrier, PADDING_BYTES, time.monotonic())
         self._padding = asyncio.get_running_loop().call_later(PAD_EVERY_S, self._pad)
 

@@ -11,6 +11,8 @@ VOICES_MAX = 3
 VOICE_BPS = 50_000
 """One voice on the wire: Opus at 24 kbit/s, and 60 bytes of headers and tag fifty times a second. Silence costs nothing (DTX)."""
 
+REDUNDANT_VOICE_BPS = 100_000
+"""One whose every word is sent three times."""
 HEIGHT_SLACK = 0.8
 """A layer is large enough when it has 80 % of the wanted height: 360 lines do for 400 pixels."""
 
@@ -89,14 +91,14 @@ def voices(budget_bps: int) -> int:
     return max(1, min(VOICES_MAX, budget_bps // VOICE_BPS))
 
 
-def allocate(wants: Sequence[Want], budget_bps: int, speaking: int) -> Plan:
+def allocate(wants: Sequence[Want], budget_bps: int, speaking: int, voice_bps: int = VOICE_BPS) -> Plan:
     """Share the budget: sound first, then every picture its lowest layer, then stills for the others, then larger layers.
 
-    `speaking`: how many have been heard at once lately. Shared screens come first, then who speaks, then the slots in their order; none gets a
-    layer beyond its wanted height. More budget never makes less room for pictures.
+    `speaking`: how many have been heard at once lately; `voice_bps`: what each of them takes. Shared screens come first, then who speaks, then
+    the slots in their order; none gets a layer beyond its wanted height. More budget never makes less room for pictures.
     """
     ordered = sorted((want for want in wants if want.layers), key=lambda want: (not want.screen, not want.speaking))
-    left = max(0, budget_bps - VOICE_BPS * max(1, min(VOICES_MAX, speaking)))
+    left = max(0, budget_bps - voice_bps * max(1, min(VOICES_MAX, speaking)))
     moving: dict[str, int] = {}
     standing: list[Want] = []
     for want in ordered:

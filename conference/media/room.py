@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from conference.media.ingress import Stream
-from conference.media.ladder import Layer, Want, allocate, voices
+from conference.media.ladder import BACK_SLACK, REDUNDANT_VOICE_BPS, VOICE_BPS, Layer, Want, allocate, voices
 from conference.media.negotiate import RIDS
 from conference.media.selector import Speaking, heard_by, loudest
 from conference.media.session import CLOSED_AFTER_S, LOST_AFTER_S, Session
@@ -25,9 +25,8 @@ WANT_HEIGHT_MAX = 4320
 TALK_LASTS_S = 10.0
 """Who has spoken is expected to speak again for so long: pictures must not come and go with each word."""
 REDUNDANT_FROM_BPS = 400_000
-REDUNDANT_LOSSY_FROM_BPS = 120_000
 LOSSY = 0.03
-"""A line below this carries every voice once, not twice; one that loses much gives up pictures for it first."""
+"""A line below REDUNDANT_FROM_BPS carries every voice once, not twice; one that loses more than this gives up pictures for it first."""
 DEEP_LOSS = 0.08
 """Where one who listens loses more than this, every word is sent three times."""
 Notify = Callable[[str, dict[str, Any]], None]
@@ -184,8 +183,9 @@ class Room:
         deep = False
         for session in self.sessions.values():
             if session.connected:
-                self._choose_sounds(session, microphones)
-                deep = deep or session.downstream.link.loss > DEEP_LOSS
+                self._choose_sounds(session, microphones, now)
+                link = session.downstream.link
+                deep = deep or (link.loss > DEEP_LOSS and not link.congested(now))
         for stream in microphones.values():
             stream.deep = deep
         audible = [name for name in self._speaking.order if levels.get(name, 127.0) < 60.0][:SPEAKERS]
@@ -195,7 +195,7 @@ class Room:
             self._told_speakers = audible
             self._notify("speakers", {"room": self.name, "participants": audible})
 
-    def _choose_sounds(self, session: Session, microphones: dict[str, Stream]) -> None:
+    def _choose_sounds(self, session: Session, microphones: dict[str, Stream], now: float) -> None:
         slots = session.downstream.sounds
         if not slots:
             return
@@ -204,7 +204,7 @@ class Room:
         # A line that carries one voice carries the loudest.
         link = session.downstream.link
         carried = voices(link.budget_bps)
-        redundant = link.budget_bps >= (REDUNDANT_LOSSY_FROM_BPS if link.loss > LOSSY else REDUNDANT_FROM_BPS)
+        redundant = self._is_redundant(session, now) or link.budget_bps >= REDUNDANT_FROM_BPS
         order = self._speaking.order
         if carried < SPEAKERS:
             order = [name for name in order if name != session.participant][:carried]
@@ -213,6 +213,19 @@ class Room:
             if stream is not None and stream.plain is not None and not (redundant and slot.red_payload_type):
                 stream = stream.plain
             self._show(slot, stream)
+
+    def _talkers(self, session: Session, now: float) -> int:
+        """How many others have been heard lately."""
+        return sum(now - at < TALK_LASTS_S for name, at in self._talked.items() if name != session.participant)
+
+    def _is_redundant(self, session: Session, now: float) -> bool:
+        """Whether its line loses packets whatever is sent, and has room for every word again: where packets queue up, that would make it worse."""
+        link = session.downstream.link
+        return (
+            link.loss > LOSSY
+            and not link.congested(now)
+            and link.budget_bps >= BACK_SLACK * REDUNDANT_VOICE_BPS * max(1, self._talkers(session, now))
+        )
 
     def _choose_pictures(self, session: Session, found: Found, now: float) -> None:
         downstream = session.downstream
@@ -230,8 +243,8 @@ class Room:
             speaking = wish[0] in self._told_speakers[:1]
             holds = _number(layers, slot, wish)
             wants.append(Want(slot.name, layers, wish[2], wish[1] == "screen", speaking, slot.still_bits, holds))
-        talkers = sum(now - at < TALK_LASTS_S for name, at in self._talked.items() if name != session.participant)
-        plan = allocate(wants, downstream.link.budget_bps, talkers)
+        voice_bps = REDUNDANT_VOICE_BPS if self._is_redundant(session, now) else VOICE_BPS
+        plan = allocate(wants, downstream.link.budget_bps, self._talkers(session, now), voice_bps)
         downstream.step, downstream.needed_bps = plan.step, plan.needed_bps
         for name, choice in plan.choices.items():
             slot = downstream.slots[name]

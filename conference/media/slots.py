@@ -128,6 +128,8 @@ class Slot:
         self._used = False
         self._packets = 0
         self._octets = 0
+        self._rate_at = 0.0
+        self._rate_sent = 0
         self._rtx_seq = start >> 8 & 0x7FFF
         self._rtx_times: dict[int, float] = {}
         self.rtx_sent = 0
@@ -261,6 +263,14 @@ class Slot:
         if self.stream is None:
             return self._packets, self._octets
         return self._packets + self.stream.packets, self._octets + self.stream.octets
+
+    def rate(self, now: float, around: int) -> int:
+        """What was sent since the last call, bit/s, each packet with `around` bytes around its payload; called about once a second."""
+        packets, octets = self.sent()
+        sent = octets + packets * around
+        passed, self._rate_at = now - self._rate_at, now
+        before, self._rate_sent = self._rate_sent, sent
+        return int((sent - before) * 8 / passed) if passed > 0 else 0
 
     def mapping_of(self, seq: int) -> Mapping | None:
         """The mapping under which sequence number `seq` was sent, or None if it is too old."""
