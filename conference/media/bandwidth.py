@@ -40,6 +40,9 @@ PROBE_CAREFUL_FACTOR = 1.35
 """After a probe that failed, or a cut: no more than a narrow line's queue can hold, so that no word is lost for it."""
 PROBE_CAREFUL_GROWTH = 1.25
 """And so much bolder after each that went through."""
+PROBE_TIMES_MAX = 4
+PROBE_ALWAYS_BPS = 400_000
+"""No probe makes more than so many times what is sent anyway, or this where next to nothing is: what a line has never carried may be far too much."""
 PROBE_QUEUE_S = 0.1
 """A probe after which a single packet takes so much longer stood in a queue, and did not get through."""
 PROBE_QUEUES_S = 2.0
@@ -58,6 +61,8 @@ CUT_TOLD_AFTER_S = 1.5
 CUT_SHOWS_AFTER_S = 3.0
 """So much later it shows whether less loss came of sending less; if not, the line loses whatever is sent."""
 LOSS_HIGH = 0.10
+CONGESTED_S = 4.0
+"""So long after packets queued up last, what was lost of it is still in the figures."""
 LOSS_HIGH_QUEUED = 0.04
 """Where packets seem to queue up so much is tried already: do they not fit, or is it a long way that loses?"""
 FLOOR_HALF_LIFE_S = 7.0
@@ -257,6 +262,7 @@ class Downlink:
         self._low_since = float("inf")
         """Since when the REMB stands below what arrives; infinite: it does not."""
         self._trip_s = 0.0
+        self._queued_at = float("-inf")
         self._shortest = Lowest(LOWEST_S)
         self._steady_s = 0.0
         self._steady_since = 0.0
@@ -322,8 +328,8 @@ class Downlink:
             self.budget_bps = max(self.budget_bps, self._calm_bps)
 
     def congested(self, now: float) -> bool:
-        """Whether packets queue up, or are lost for want of room: to send them twice would only make it worse."""
-        return self._queueing or self._narrow(now)
+        """Whether packets queue up, or did a moment ago: what is lost is lost for want of room, and to send it twice would only make it worse."""
+        return self._queueing or self._narrow(now) or now - self._queued_at < CONGESTED_S
 
     @property
     def _queueing(self) -> bool:
@@ -391,6 +397,8 @@ class Downlink:
 
         A receiver that estimates more than the budget has seen that much go through: then no probe is needed.
         """
+        if self._queueing:
+            self._queued_at = now
         told_now = now - self._remb_at < LOW_FOR_S
         if told_now and self._remb_bps > self.budget_bps and needed_bps > self.budget_bps and not self._trouble:
             self.budget_bps = min(DOWNLINK_MAX_BPS, self._remb_bps)
@@ -403,12 +411,17 @@ class Downlink:
             and self._excess < LOSS_HIGH / 2
             and not self._queueing
         ):
-            aim = min(needed_bps * 1.1, self.budget_bps * self._factor, DOWNLINK_MAX_BPS)
+            aim = min(needed_bps * 1.1, self.budget_bps * self._factor, self._boldest_bps(sending_bps))
+            if aim <= self.budget_bps:
+                return  # the budget is not what is in the way
             self.probe_bps = max(PROBE_MIN_BPS, int(aim) - sending_bps)
             self._carried_bps = sending_bps + self.probe_bps
             self._probe_failed = False
             self._probe_lost, self._probe_expected = 0.0, 0
             self._judged_at = now + PROBE_S + PROBE_SHOWS_AFTER_S
+
+    def _boldest_bps(self, sending_bps: int) -> int:
+        return min(DOWNLINK_MAX_BPS, max(PROBE_ALWAYS_BPS, PROBE_TIMES_MAX * sending_bps))
 
     def padded(self) -> None:
         """The padding of the probe has been sent."""

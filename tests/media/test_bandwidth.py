@@ -108,6 +108,22 @@ def test_nothing_is_probed_for_what_nobody_needs() -> None:
     assert link.probe_bps == 0
 
 
+def test_no_probe_strikes_a_line_that_carries_little_with_all_that_might_be_wanted() -> None:
+    link = Downlink()
+    link.tick(300_000, 2 * DOWNLINK_START_BPS, 60.0)
+    assert link.probe_bps == 0
+    link.tick(1_500_000, 2 * DOWNLINK_START_BPS, 61.0)
+    assert 0 < link.probe_bps <= 4_500_000
+
+
+def test_a_line_over_which_all_are_silent_is_probed_all_the_same() -> None:
+    link = congested()
+    calm(link)
+    link.budget_bps = 50_000
+    link.tick(0, NEEDED_BPS, 60.0)
+    assert link.probe_bps > 50_000
+
+
 def send(link: Uplink, begin: float, seconds: float, queue_s: float, octets: int = 8_000) -> float:
     """`octets` a second arrive, each packet `queue_s` a second later on its way than the one before; the time after it."""
     at, delay = begin, 0.0
