@@ -72,7 +72,10 @@ class RoomWeb:
         self.database = database
         self.clock = clock
         app = Flask("rooms", static_folder=str(Path(dashboard.__file__).parent / "assets"), static_url_path="/assets")
-        self.socketio = SocketIO(app, async_mode="threading", async_handlers=False, message_queue=redis_url)
+        # A machine that stands still for a while is no page that went.
+        self.socketio = SocketIO(
+            app, async_mode="threading", async_handlers=False, message_queue=redis_url, ping_timeout=120
+        )
         self.authority = Authority(database, clock, settings.home)
         gate = Gate(app, self.authority, settings)
         self.nodes = Nodes(self.socketio, clock)
@@ -177,7 +180,7 @@ class Page:
 
     def ask(self, event: str, payload: Any) -> dict[str, Any]:
         """One request and its acknowledgement."""
-        answer: dict[str, Any] = self.client.call(event, payload, namespace=ROOM, timeout=10)
+        answer: dict[str, Any] = self.client.call(event, payload, namespace=ROOM, timeout=30)
         return answer
 
     def join(self, room: str) -> dict[str, Any]:
