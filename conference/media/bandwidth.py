@@ -36,6 +36,7 @@ PROBE_SHOWS_AFTER_S = 1.3
 """So much after the padding its end has been reported: receivers report once a second."""
 
 PROBE_FACTOR = 2.0
+"""So many times the budget is tried where nothing failed yet."""
 PROBE_CAREFUL_FACTOR = 1.35
 """After a probe that failed, or a cut: no more than a narrow line's queue can hold, so that no word is lost for it."""
 PROBE_CAREFUL_GROWTH = 1.25
@@ -44,10 +45,12 @@ PROBE_TIMES_MAX = 4
 PROBE_ALWAYS_BPS = 400_000
 """No probe makes more than so many times what is sent anyway, or this where next to nothing is: what a line has never carried may be far too much."""
 PROBE_QUEUE_S = 0.1
-"""A probe after which a single packet takes so much longer stood in a queue, and did not get through."""
-PROBE_QUEUES_S = 2.0
+PROBE_QUEUE_SHARE = 1.5
+"""A probe after which a single packet takes so much longer, and so many times as long, stood in a queue, and did not get through."""
+PROBE_ECHO_S = 2.0
 """A queue that stands so soon after a probe was judged may be the probe's."""
 PROBE_PACKETS_MIN = 50
+"""One packet lost of the few that one voice makes while a probe is judged says nothing."""
 PROBE_MIN_BPS = 25_000
 CUT = 0.8
 """Of what arrives: a line that is too narrow carries so much without loss; one that is lossy loses its share of it too."""
@@ -56,6 +59,7 @@ CUT_SPARES_BPS = 130_000
 CUT_MADE = 1.2
 """A cut after which more than so many times that is sent has not been made, and shows nothing."""
 STILL_LOST = 0.5
+"""More than this share of the loss before the cut is as much as before: it is not for lack of room."""
 CUT_TOLD_AFTER_S = 1.5
 """What is reported sooner was sent before."""
 CUT_SHOWS_AFTER_S = 3.0
@@ -308,7 +312,9 @@ class Downlink:
     def round_trip(self, seconds: float, now: float) -> None:
         """Take one measured round trip."""
         self._shortest.take(seconds, now)
-        if self._carried_bps and seconds > max(self._shortest.value + PROBE_QUEUE_S, self._shortest.value * 1.5):
+        if self._carried_bps and seconds > max(
+            self._shortest.value + PROBE_QUEUE_S, self._shortest.value * PROBE_QUEUE_SHARE
+        ):
             self._fail_probe()
         # A line without pictures is reported every five seconds only: that its queue is empty must not take four reports.
         weight = 0.7 if seconds < self._trip_s else 0.3
@@ -318,7 +324,7 @@ class Downlink:
         if not self._queueing:
             self._calm_bps = self.budget_bps
         elif (
-            now - max(self._steady_since, self._judged_at + PROBE_QUEUES_S) >= STEADY_S
+            now - max(self._steady_since, self._judged_at + PROBE_ECHO_S) >= STEADY_S
             and self._excess < LOSS_HIGH_QUEUED
             and not self._narrow(now)
         ):

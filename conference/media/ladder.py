@@ -13,6 +13,7 @@ VOICE_BPS = 50_000
 
 REDUNDANT_VOICE_BPS = 100_000
 """One whose every word is sent three times."""
+
 HEIGHT_SLACK = 0.8
 """A layer is large enough when it has 80 % of the wanted height: 360 lines do for 400 pixels."""
 

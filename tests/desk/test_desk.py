@@ -1,6 +1,6 @@
 """The duty desk in a real browser, against the real platform: by keyboard, through a dead server, and when two change the same."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -179,23 +179,28 @@ def test_a_room_about_an_incident_is_opened_and_a_join_link_made(served: Served,
     expect(desk.locator("dialog")).to_have_count(0)
 
 
-def test_a_task_is_acknowledged_and_finished_with_its_feedback(served: Served, desk: Page) -> None:
-    incident = record(served, "河水上涨")
+def order(served: Served, text: str, who: str, due: datetime | None = None, incident: str | None = None) -> None:
+    """A task, as a consultation's decision orders it."""
     database = Database(Settings(home=served.home).database)
     with database.writing() as session:
-        late = SystemClock().now() - timedelta(minutes=5)
         order_task(
             session,
             SystemClock(),
             SYSTEM.actor,
-            text="转移河边 12 户",
-            who="梨树坪社区",
-            due=late,
+            text=text,
+            who=who,
+            due=due,
             incident_id=incident,
             site_id=None,
             origin=str(uuid4()),
         )
     database.close()
+
+
+def test_a_task_is_acknowledged_and_finished_with_its_feedback(served: Served, desk: Page) -> None:
+    incident = record(served, "河水上涨")
+    late = SystemClock().now() - timedelta(minutes=5)
+    order(served, "转移河边 12 户", who="梨树坪社区", due=late, incident=incident)
     expect(desk.locator("#tab-tasks")).to_have_text("任务 1")
     desk.click("#tab-tasks")
     task = desk.locator(".tasks__task")
@@ -213,20 +218,7 @@ def test_a_task_is_acknowledged_and_finished_with_its_feedback(served: Served, d
 
 
 def test_an_order_that_is_over_is_withdrawn_and_why_stands_in_the_journal(served: Served, desk: Page) -> None:
-    database = Database(Settings(home=served.home).database)
-    with database.writing() as session:
-        order_task(
-            session,
-            SystemClock(),
-            SYSTEM.actor,
-            text="加派一台抽水泵",
-            who="中寨",
-            due=None,
-            incident_id=None,
-            site_id=None,
-            origin=str(uuid4()),
-        )
-    database.close()
+    order(served, "加派一台抽水泵", who="中寨")
     desk.click("#tab-tasks")
     task = desk.locator(".tasks__task", has_text="抽水泵")
     task.get_by_role("button", name="撤回").click()
