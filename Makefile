@@ -10,6 +10,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 VENDOR := dashboard/assets/vendor/.complete
 NODE := $(if $(shell command -v npm 2>/dev/null),,$(VENV)/.node)
+# Files run side by side, a file's tests in one process (they share a running township). TEST_WORKERS=0 runs all in one.
+TEST_WORKERS := 2
 RUN_NODE := PATH="$(CURDIR)/$(BIN):$$PATH" node
 
 .PHONY: help demo serve install vendor dev test format fuzz bench bench-rooms image lock clean
@@ -67,7 +69,7 @@ dev: $(VENV)/.dev install
 
 test: dev
 	sh deploy/test-machine.sh
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 # `make -k check` goes on after the first failure.
 check: check-format check-lint check-types check-floors check-dead check-browser

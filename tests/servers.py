@@ -20,7 +20,12 @@ START_S = 20
 PORTS = range(20_000, 32_000)
 """Below those that the kernel gives to outgoing connections: one of them might have the port by the time its server listens."""
 
-_ports = iter(random.sample(PORTS, len(PORTS)))
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+"""Which of how many processes runs these tests (pytest-xdist sets both)."""
+
+_own_ports = PORTS[WORKER::WORKERS]  # another worker could take a port between our probe and our server's start
+_ports = iter(random.sample(_own_ports, len(_own_ports)))
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Playwright
 
 from tests.browser import ARGUMENTS
-from tests.servers import program
+from tests.servers import WORKER, WORKERS, program
 
 TITLE = "Fenghuo"
 
@@ -51,7 +51,7 @@ def lan() -> Iterator[Lan]:
     if os.geteuid() != 0:
         pytest.skip("only root makes network namespaces")
     program("ip")
-    number = os.getpid() % 250
+    number = (os.getpid() * WORKERS + WORKER) % 250
     name, near, far = f"fh-tablet-{number}", f"fh-near-{number}", f"fh-far-{number}"
     here, there = f"10.77.{number}.1", f"10.77.{number}.2"
     try:
