@@ -2,16 +2,16 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { suggestedLevel } from "../../dashboard/assets/js/desk/grading.js";
 import { matchSites } from "../../dashboard/assets/js/desk/match.js";
-import { parseMoment, typedMoment } from "../../dashboard/assets/js/desk/moment.js";
 import { OUTBOX_LIMIT, Outbox } from "../../dashboard/assets/js/desk/outbox.js";
 import { uuid7 } from "../../dashboard/assets/js/desk/uuid7.js";
+import { ZoneTimes, parseDeadline, parsePast, typedMoment } from "../../dashboard/assets/js/zone.js";
 
 const ZONE = "Asia/Shanghai";
 const NOW = Date.UTC(2026, 7, 21, 6, 30); // 14:30 in Shanghai
 
 /** @param {string} text */
 const shown = (text) => {
-  const at = parseMoment(text, NOW, ZONE);
+  const at = parsePast(text, NOW, ZONE);
   return at === null ? null : typedMoment(at, ZONE);
 };
 
@@ -36,7 +36,51 @@ test("what is no moment is none", () => {
 
 test("a moment typed out is read back", () => {
   const at = Date.UTC(2026, 6, 1, 15, 59);
-  assert.equal(parseMoment(typedMoment(at, ZONE), NOW, ZONE), at);
+  assert.equal(parsePast(typedMoment(at, ZONE), NOW, ZONE), at);
+});
+
+/** @param {string} text */
+const until = (text) => {
+  const at = parseDeadline(text, NOW, ZONE);
+  return at === null ? null : typedMoment(at, ZONE);
+};
+
+test("a deadline lies ahead: in so many minutes, at the next such hour, on a day to come", () => {
+  assert.equal(until("+60"), "2026-8-21 15:30");
+  assert.equal(until("1500"), "2026-8-21 15:00");
+  assert.equal(until("08:00"), "2026-8-22 08:00");
+  assert.equal(until("明天 8:00"), "2026-8-22 08:00");
+  assert.equal(until("tomorrow 0800"), "2026-8-22 08:00");
+  assert.equal(until("9-1 0800"), "2026-9-1 08:00");
+  assert.equal(until("1月5日 08:00"), "2027-1-5 08:00");
+});
+
+test("a deadline that has passed is a slip, not one of next year", () => {
+  for (const text of ["-15", "+0", "8-21 14:20", "今天 1420", "昨天 1420", "2026-8-20 08:00", "someday 08:00", ""]) assert.equal(until(text), null, text);
+});
+
+test("an event is not to come", () => {
+  assert.equal(shown("+5"), null);
+  assert.equal(shown("明天 1420"), null);
+  assert.equal(shown("昨天 1420"), "2026-8-20 14:20");
+});
+
+test("a moment is shown in the zone that the server names, and with its year when it is far away", () => {
+  const times = new ZoneTimes("zh", ZONE);
+  const eight = Date.UTC(2026, 7, 22, 0, 0);
+  assert.equal(times.minute(eight), "08:00");
+  assert.equal(times.stamp(eight, NOW), "8月22日 08:00");
+  assert.equal(times.stamp(Date.UTC(2025, 11, 31, 15, 59), NOW), "2025年12月31日 23:59");
+  assert.equal(times.moment(eight, NOW - 86_400_000), "8/22 08:00");
+  assert.equal(new ZoneTimes("en", "Asia/Kolkata").time(eight), "05:30:00");
+});
+
+test("a clock time is found on the days when summer time begins and ends", () => {
+  const berlin = "Europe/Berlin";
+  const now = Date.UTC(2026, 2, 29, 12, 0); // 14:00 on the day that lost an hour
+  assert.equal(parseDeadline("tomorrow 08:00", now, berlin), Date.UTC(2026, 2, 30, 6, 0));
+  assert.equal(parsePast("yesterday 08:00", now, berlin), Date.UTC(2026, 2, 28, 7, 0));
+  assert.equal(parsePast("8:00", now, berlin), Date.UTC(2026, 2, 29, 6, 0));
 });
 
 /** @type {any[]} */

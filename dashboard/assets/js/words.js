@@ -1,18 +1,13 @@
 /** The page's language: texts from its catalogue, names, numbers, times and ages; pure once made. */
 
 import { span } from "./staleness.js";
+import { ZoneTimes } from "./zone.js";
 
-const DAY_MS = 86_400_000;
 const ROMAN = ["", "Ⅰ", "Ⅱ", "Ⅲ", "Ⅳ"];
 
 /** @typedef {import("./topics.js").Words} Both */
 
 export class Words {
-  #time;
-  #minute;
-  #day;
-  #stamp;
-
   /**
    * @param {"zh" | "en"} lang
    * @param {Record<string, string>} messages
@@ -21,13 +16,7 @@ export class Words {
   constructor(lang, messages, timezone) {
     this.lang = lang;
     this.messages = messages;
-    const locale = lang === "zh" ? "zh-CN" : "en-GB";
-    /** @type {Intl.DateTimeFormatOptions} */
-    const base = { timeZone: timezone, hourCycle: "h23" };
-    this.#time = new Intl.DateTimeFormat(locale, { ...base, hour: "2-digit", minute: "2-digit", second: "2-digit" });
-    this.#minute = new Intl.DateTimeFormat(locale, { ...base, hour: "2-digit", minute: "2-digit" });
-    this.#day = new Intl.DateTimeFormat(locale, { ...base, month: lang === "zh" ? "long" : "short", day: "numeric", weekday: "short" });
-    this.#stamp = new Intl.DateTimeFormat(locale, { ...base, month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit" });
+    this.times = new ZoneTimes(lang, timezone);
   }
 
   /**
@@ -80,17 +69,17 @@ export class Words {
 
   /** @param {number} at */
   time(at) {
-    return this.#time.format(at);
+    return this.times.time(at);
   }
 
   /** @param {number} at */
   minute(at) {
-    return this.#minute.format(at);
+    return this.times.minute(at);
   }
 
   /** @param {number} at */
   day(at) {
-    return this.#day.format(at);
+    return this.times.day(at);
   }
 
   /**
@@ -100,7 +89,7 @@ export class Words {
    * @param {number} now
    */
   moment(at, now) {
-    return Math.abs(now - at) < DAY_MS / 2 ? this.minute(at) : this.#stamp.format(at);
+    return this.times.moment(at, now);
   }
 
   /**

@@ -5,7 +5,7 @@ import { Choice } from "./choice.js";
 import { SiteBox } from "./combobox.js";
 import { suggestedLevel } from "./grading.js";
 import { LOSS_UNIT_YUAN, tollOf } from "./toll.js";
-import { parseMoment, typedMoment } from "./moment.js";
+import { parsePast, typedMoment } from "../zone.js";
 import { uuid7 } from "./uuid7.js";
 
 /** @typedef {import("../topics.js").Site} Site */
@@ -142,8 +142,8 @@ export class Intake {
     const { desk } = this;
     const now = desk.now();
     const typed = this.time.value.trim();
-    const at = typed === "" ? now : parseMoment(typed, now, desk.page.timezone);
-    write(this.timeNote, at === null ? desk.words.t("intake.time.unclear") : desk.words.t(typed === "" ? "intake.time.now" : "intake.time.means", { time: desk.words.stamp(at) }));
+    const at = typed === "" ? now : parsePast(typed, now, desk.page.timezone);
+    write(this.timeNote, at === null ? desk.words.t("intake.time.unclear") : desk.words.t(typed === "" ? "intake.time.now" : "intake.time.means", { time: desk.words.stamp(at, now) }));
     put(this.timeNote, "data-wrong", at === null);
   }
 
@@ -153,7 +153,7 @@ export class Intake {
     const { words } = desk;
     this.site.settle();
     const now = desk.now();
-    const at = this.time.value.trim() === "" ? now : parseMoment(this.time.value, now, desk.page.timezone);
+    const at = this.time.value.trim() === "" ? now : parsePast(this.time.value, now, desk.page.timezone);
     const title = this.title.value.trim();
     if (title === "" && [this.cls.value, this.level.value, this.place.value.trim()].every((value) => value === "")) {
       // The second press of a double Enter: the first one has sent it.

@@ -6,23 +6,9 @@ import { Words } from "../words.js";
 const SHAPES = ["", "◆", "▲", "■", "●"];
 
 export class DeskWords extends Words {
-  #stamp;
-
-  /**
-   * @param {"zh" | "en"} lang
-   * @param {Record<string, string>} messages
-   * @param {string} timezone IANA name
-   */
-  constructor(lang, messages, timezone) {
-    super(lang, messages, timezone);
-    this.#stamp = new Intl.DateTimeFormat(lang === "zh" ? "zh-CN" : "en-GB", {
-      timeZone: timezone, hourCycle: "h23", month: lang === "zh" ? "long" : "short", day: "numeric", hour: "2-digit", minute: "2-digit",
-    });
-  }
-
-  /** Day, hour and minute. @param {number} at epoch ms */
-  stamp(at) {
-    return this.#stamp.format(at);
+  /** Day, hour and minute; with the year when it is far from `now`. @param {number} at epoch ms @param {number} [now] */
+  stamp(at, now) {
+    return this.times.stamp(at, now);
   }
 
   /**
