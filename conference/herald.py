@@ -2,16 +2,15 @@
 hundreds of whole rosters, which a thin line does not carry and an old tablet does not draw.
 """
 
-import logging
 import threading
 from collections.abc import Callable
+
+from foundation.loops import guarded
 
 GATHER_S = 0.25
 """After a roster was told, further changes of the same room are told together after this time."""
 
 Later = Callable[[float, Callable[[], None]], None]
-
-log = logging.getLogger(__name__)
 
 
 def by_timer(seconds: float, action: Callable[[], None]) -> None:
@@ -46,8 +45,6 @@ class Herald:
             changed = self._changed.pop(room_id)
         if not changed:
             return
-        try:
+        # A database that is away: the watch finds what is untold in its next second (conference.watch).
+        with guarded("rooms.roster"):
             self.roster_changed(room_id, world)
-        except Exception:
-            # A database that is away: the watch finds what is untold in its next second (conference.watch).
-            log.exception("a roster could not be told")

@@ -25,7 +25,7 @@ LOAD_SILENT_S = 10.0
 """A media node reports its load every 2 s; one that is silent for longer hangs, and gets neither a room nor a session."""
 NAME_LENGTH = 64
 REASONS_MAX = 64
-"""Drop reasons kept of one node's report."""
+"""Names kept of each table of counts in one node's report."""
 
 DIAL_IN_S = 6.0
 """Worker and media dial again every few seconds: so long after the start of web their absence means nothing."""
@@ -56,6 +56,8 @@ class Node:
     """Which process of that name it is: a restarted one has another."""
     load: dict[str, Any] = field(default_factory=dict)
     load_at: float = 0.0
+    loop_errors: dict[str, float] = field(default_factory=dict)
+    """Exceptions that each of its loops has survived (foundation.loops), as it last reported them."""
 
     @property
     def draining(self) -> bool:
@@ -183,6 +185,8 @@ class Nodes(Collector):
         if node is None or not isinstance(payload, dict):
             self._refused += 1
             raise ProtocolError("bad_request")
+        if event in ("load", "ingest"):
+            node.loop_errors = _bounded_counts(payload.get("loop_errors"))
         if event == "load":
             node.load, node.load_at = _bounded_load(payload), self._clock.monotonic()
         elif event == "ingest" and node.kind == "worker":
@@ -312,7 +316,12 @@ class Nodes(Collector):
         packets = CounterMetricFamily("fenghuo_media_packets", "Packets of media", labels=["node", "direction"])
         sizes = CounterMetricFamily("fenghuo_media_bytes", "Bytes of media", labels=["node", "direction"])
         dropped = CounterMetricFamily("fenghuo_media_dropped", "Packets dropped, by reason", labels=["node", "reason"])
+        errors = CounterMetricFamily(
+            "fenghuo_node_loop_errors", "Exceptions that loops of worker and media survived", labels=["node", "loop"]
+        )
         for node in nodes:
+            for loop, count in node.loop_errors.items():
+                errors.add_metric([node.id if node.kind == "media" else node.kind, loop], count)
             if node.kind != "media":
                 continue
             counters = node.load.get("counters", {})
@@ -325,7 +334,7 @@ class Nodes(Collector):
                 sizes.add_metric([node.id, direction], _number(counters.get(f"bytes_{direction}")))
             for reason, count in counters.get("dropped", {}).items():
                 dropped.add_metric([node.id, reason], _number(count))
-        yield from (up, rooms, sessions, cpu, each, packets, sizes, dropped)
+        yield from (up, rooms, sessions, cpu, each, packets, sizes, dropped, errors)
         yield from self._collect_intake()
         yield CounterMetricFamily("fenghuo_nodes_refused", "Messages of nodes that were refused", value=self._refused)
         waiting = GaugeMetricFamily("fenghuo_node_calls_waiting", "Calls to media nodes without an answer yet")
@@ -370,20 +379,13 @@ def _number(value: object) -> float:
 
 
 def _bounded_intake(payload: dict[str, Any]) -> dict[str, Any]:
-    outcomes = payload.get("outcomes")
-    named = list(outcomes.items())[:REASONS_MAX] if isinstance(outcomes, dict) else []
-    return {
-        "depth": _number(payload.get("depth")),
-        "outcomes": {str(outcome)[:NAME_LENGTH]: _number(count) for outcome, count in named},
-    }
+    return {"depth": _number(payload.get("depth")), "outcomes": _bounded_counts(payload.get("outcomes"))}
 
 
 def _bounded_load(payload: dict[str, Any]) -> dict[str, Any]:
     counters = payload.get("counters")
     if not isinstance(counters, dict):
         counters = {}
-    dropped = counters.get("dropped")
-    reasons = list(dropped.items())[:REASONS_MAX] if isinstance(dropped, dict) else []
     return {
         "rooms": _number(payload.get("rooms")),
         "sessions": _number(payload.get("sessions")),
@@ -392,6 +394,11 @@ def _bounded_load(payload: dict[str, Any]) -> dict[str, Any]:
         "draining": payload.get("draining") is True,
         "counters": {
             **{key: _number(counters.get(key)) for key in ("packets_in", "packets_out", "bytes_in", "bytes_out")},
-            "dropped": {str(reason)[:NAME_LENGTH]: _number(count) for reason, count in reasons},
+            "dropped": _bounded_counts(counters.get("dropped")),
         },
     }
+
+
+def _bounded_counts(told: object) -> dict[str, float]:
+    named = list(told.items())[:REASONS_MAX] if isinstance(told, dict) else []
+    return {str(name)[:NAME_LENGTH]: _number(count) for name, count in named}

@@ -23,6 +23,7 @@ from conference.watch import Watch
 from conference.whip import Whip
 from foundation.clock import Clock
 from foundation.database import Database
+from foundation.loops import SupervisedThread
 
 NAMESPACE = "/room"
 
@@ -69,6 +70,11 @@ class Signalling(Collector):
     def start(self) -> None:
         """Take up the rooms that a former process left, and begin the work of every second."""
         self._watch.start()
+
+    @property
+    def thread(self) -> SupervisedThread:
+        """The thread of the once-a-second work."""
+        return self._watch.thread
 
     def tick(self) -> None:
         """The work of one second, at once."""

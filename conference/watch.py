@@ -4,7 +4,6 @@ Several web processes may share the database, and each hears only the nodes that
 what is written, and what nobody has told within START_GRACE_S of the start is over. What another of them, or the API, has changed is told here.
 """
 
-import logging
 import threading
 from collections.abc import Callable
 
@@ -12,12 +11,11 @@ from conference import presence, rooms, roster
 from conference.switchboard import Switchboard
 from foundation.clock import Clock
 from foundation.database import Database
+from foundation.loops import SupervisedThread, guarded
 
 TICK_S = 1.0
 START_GRACE_S = 10.0
 """After the start of web nobody is taken for lost for this long: nodes need up to 5 s to dial in and tell who is there."""
-
-log = logging.getLogger(__name__)
 
 
 class Watch:
@@ -34,24 +32,21 @@ class Watch:
         self._more = more
         self._left_behind: set[str] = set()
         self._left_over: set[str] = set()
-        self._stopping = threading.Event()
         self._hurried = threading.Event()
-        self._thread: threading.Thread | None = None
+        self.thread = SupervisedThread("rooms", self._run)
 
     def start(self) -> None:
         """Take up the rooms that a former process left, and begin the work of every second."""
         for world in self._worlds():
             with self._database.reading(world) as session:
                 self._left_over |= presence.left_over(session)
-        self._thread = threading.Thread(target=self._run, name="rooms", daemon=True)
-        self._thread.start()
+        self.thread.start()
 
     def stop(self) -> None:
         """End the work of every second."""
-        self._stopping.set()
+        self.thread.stopping.set()
         self.hurry()
-        if self._thread is not None:
-            self._thread.join()
+        self.thread.stop()
 
     def hurry(self) -> None:
         """The work of the next second is done at once, in the watch's own thread."""
@@ -167,18 +162,19 @@ class Watch:
     def _starting(self) -> bool:
         return self._clock.monotonic() - self._started_at < START_GRACE_S
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
+    def _run(self, stopping: threading.Event) -> None:
+        while not stopping.is_set():
             self._hurried.wait(TICK_S)
             self._hurried.clear()
             for duty in self._duties():
-                try:
+                # A full disk, a database that is away, or a mistake of ours: the next second tries again, and the other duties go on.
+                with guarded(f"rooms.{_name(duty)}"):
                     duty()
-                except Exception:
-                    # A full disk, a database that is away, or a mistake of ours: the next second tries again, and the other duties go on.
-                    # A watch that ended here would leave ghosts in every room until web is started anew.
-                    log.exception("the rooms' work of this second failed")
 
     def _worlds(self) -> list[str | None]:
         with self._database.reading() as session:
             return rooms.open_worlds(session)
+
+
+def _name(duty: Callable[[], None]) -> str:
+    return getattr(duty, "__qualname__", "duty").rpartition(".")[2].lstrip("_")

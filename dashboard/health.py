@@ -1,6 +1,6 @@
 """What operators and machines ask: is it alive (`/healthz`), can it serve (`/readyz`), how does it go (`/metrics`)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from dashboard.gate import Gate
 from foundation.clock import Clock
 from foundation.database import Database
+from foundation.loops import SupervisedThread
 
 PARTS_WAIT_S = 30.0
 """After a start, worker and media are waited for this long; later their absence is told but does not make web unready."""
@@ -22,11 +23,20 @@ SCRAPER_SECRET = "metrics"
 class Health:
     """The three questions, for one web process."""
 
-    def __init__(self, gate: Gate, database: Database, clock: Clock, system: Callable[[], dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        database: Database,
+        clock: Clock,
+        system: Callable[[], dict[str, Any]],
+        threads: Sequence[SupervisedThread],
+    ) -> None:
+        """`threads`: the loops without which web does not work; each is a part of `/readyz` by its name."""
         self._gate = gate
         self._database = database
         self._clock = clock
         self._system = system
+        self._threads = threads
         self._started_at = clock.monotonic()
         self._complete = False
 
@@ -48,9 +58,10 @@ class Health:
             self._complete = True
         # How readings come in: the doctor's question. Web can work without them, so it stays ready.
         ingest = system["ingest"]["reason"] or system["ingest"]["state"]
-        ready = database == "ok" and self._complete
+        loops = {thread.name: thread.state for thread in self._threads}
+        ready = database == "ok" and self._complete and "stopped" not in loops.values()
         state = "ready" if ready else "not ready"
-        return _json({"state": state, "database": database, **parts, "ingest": ingest}, 200 if ready else 503)
+        return _json({"state": state, "database": database, **parts, "ingest": ingest, **loops}, 200 if ready else 503)
 
 
 def _metrics() -> Response:

@@ -16,6 +16,7 @@ import socketio
 from foundation.clock import SystemClock
 from foundation.database import Database
 from foundation.identifiers import new_id
+from foundation.loops import error_counts, guarded, supervised
 from foundation.migrations import await_schema
 from foundation.secrets import secret
 from foundation.settings import Settings
@@ -56,7 +57,7 @@ class Worker:
         await asyncio.to_thread(await_schema, self._database)
         self._ingest.start()
         source = await self._open_source()
-        tasks = [asyncio.create_task(self._roll_up()), *self._reports()]
+        tasks = [asyncio.create_task(supervised("roll-ups", self._roll_up)), *self._reports()]
         await self._stopping.wait()
         for task in tasks:
             task.cancel()
@@ -87,12 +88,10 @@ class Worker:
     async def _roll_up(self) -> None:
         while True:
             await asyncio.sleep(ROLL_UP_EVERY_S)
-            try:
+            # Charts wait, measuring goes on: the spans stay due and are tried again.
+            with guarded("roll-ups"):
                 while await asyncio.to_thread(self._roll_up_some):
                     await asyncio.sleep(ROLL_UP_PAUSE_S)
-            except Exception:
-                # Charts wait, measuring goes on: the spans stay due and are tried again.
-                logger.exception("roll-ups could not be computed; they stay due")
 
     def _roll_up_some(self) -> int:
         with self._database.writing() as session:
@@ -151,6 +150,7 @@ class Worker:
                 "lag_s": self._ingest.lag_s,
                 "depth": self._ingest.depth,
                 "outcomes": dict(self._ingest.outcomes),
+                "loop_errors": error_counts(),
             }
             await client.emit("ingest", report, namespace=NAMESPACE)
 

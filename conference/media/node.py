@@ -24,6 +24,7 @@ from conference.media.stats import Counters, PacketCost, cpu_seconds
 from conference.media.udp import UdpPort
 from conference.media.watchdog import watch_over
 from foundation.errors import NotFound, ProtocolError
+from foundation.loops import error_counts
 from foundation.settings import Settings
 from foundation.trust import dialling
 
@@ -132,6 +133,7 @@ class MediaNode:
             "rooms": len(self.rooms),
             "sessions": sum(len(room.sessions) for room in self.rooms.values()),
             "counters": self.counters.snapshot(),
+            "loop_errors": error_counts(),
             "cpu_seconds": round(cpu_seconds(), 3),
             "cpu_us_per_packet": self._cost.since_last(self.counters.packets_out),
         }

@@ -14,6 +14,7 @@ LOAD = {
     "sessions": 3,
     "counters": {"packets_in": 10, "packets_out": 20, "bytes_in": 1000, "bytes_out": 2000, "dropped": {"stun": 4}},
     "cpu_seconds": 1.5,
+    "loop_errors": {"tick": 2},
 }
 
 
@@ -58,6 +59,7 @@ def test_the_metrics_show_what_the_nodes_reported(web: RoomWeb, node: ScriptedNo
         'fenghuo_media_sessions{node="n1"} 3.0',
         'fenghuo_media_packets_total{direction="out",node="n1"} 20.0',
         'fenghuo_media_dropped_total{node="n1",reason="stun"} 4.0',
+        'fenghuo_node_loop_errors_total{loop="tick",node="n1"} 2.0',
     ):
         assert line in text
 

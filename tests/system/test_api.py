@@ -153,6 +153,7 @@ def test_the_operator_s_questions_are_answered(served: Served) -> None:
         "worker": "up",
         "media": "up",
         "ingest": "ok",
+        "rooms": "running",
     }
     status, metrics = served.call("GET", "/metrics")
     assert status == 200
