@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 CHILDREN = ("web", "worker", "media")
 BACK_OFF_FIRST_S = 0.5
 BACK_OFF_MAX_S = 15.0
+KILLED_BACK_OFF_S = 0.5
+"""After a signal that `serve` did not send (SIGKILL of the kernel or of a person, a crash): the child did not say that it cannot
+work, so it is restarted nearly at once. One that ends by itself (a bad setting, no database) is restarted ever more slowly."""
 STEADY_S = 30.0
 """A child that lived this long starts again at once."""
 STOP_S = 10.0
@@ -54,13 +57,18 @@ class Child:
         code = self.process.poll()
         if code is None:
             return
-        if now - self.started_at > STEADY_S:
-            self.back_off_s = 0.0
-        pause_s = self.back_off_s
+        pause_s = self.pause_after(code, now - self.started_at)
         logger.error("a process ended and is restarted", extra={"child": self.name, "code": code, "in_s": pause_s})
         self.process = None
         self.start_at = now + pause_s
-        self.back_off_s = min(max(pause_s * 2, BACK_OFF_FIRST_S), BACK_OFF_MAX_S)
+
+    def pause_after(self, code: int, lived_s: float) -> float:
+        """Return how many seconds to wait before the restart of a child that ended with `code` (negative: by a signal)."""
+        if lived_s > STEADY_S:
+            self.back_off_s = 0.0
+        pause_s = self.back_off_s if code >= 0 else min(self.back_off_s, KILLED_BACK_OFF_S)
+        self.back_off_s = min(max(self.back_off_s * 2, BACK_OFF_FIRST_S), BACK_OFF_MAX_S)
+        return pause_s
 
     def ask_to_stop(self) -> None:
         """Ask it to end."""

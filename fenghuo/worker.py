@@ -32,7 +32,7 @@ REPORT_EVERY_S = 2.0
 ROLL_UP_EVERY_S = 10.0
 ROLL_UP_PAUSE_S = 0.1
 """Between two transactions: whoever waits to write a reading comes in here."""
-DIAL_AGAIN_S = 2.0
+DIAL_AGAIN_S = 1.0
 NAMESPACE = "/nodes"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 

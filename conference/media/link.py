@@ -16,7 +16,7 @@ from foundation.errors import FenghuoError, ProtocolError
 NAMESPACE = "/nodes"
 LOAD_EVERY_S = 2.0
 DIAL_AGAIN_S = 0.25
-DIAL_AGAIN_MAX_S = 5.0
+DIAL_AGAIN_MAX_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Link:
         self._auth = {"token": token, "kind": "media", "node": node_id, "version": _version(), "run": run}
 
     async def run(self) -> None:
-        """Stay connected until cancelled; a lost web is dialled again after 0.25 s, doubling up to 5 s."""
+        """Stay connected until cancelled; a lost web is dialled again after 0.25 s, doubling up to 1 s."""
         pause = DIAL_AGAIN_S
         while not self.ending:
             if await self._try(pause):
