@@ -3,6 +3,7 @@ import test from "node:test";
 import { suggestedLevel } from "../../dashboard/assets/js/desk/grading.js";
 import { matchSites } from "../../dashboard/assets/js/desk/match.js";
 import { OUTBOX_LIMIT, Outbox } from "../../dashboard/assets/js/desk/outbox.js";
+import { firstFigures, parseFigure, parseToll, typedFigure } from "../../dashboard/assets/js/desk/toll.js";
 import { uuid7 } from "../../dashboard/assets/js/desk/uuid7.js";
 import { ZoneTimes, parseDeadline, parsePast, typedMoment } from "../../dashboard/assets/js/zone.js";
 
@@ -108,6 +109,20 @@ test("the worst single figure decides the suggested level, and nothing counted s
   assert.equal(suggestedLevel(table, { deaths: 1, injuries: 0, loss: 0 }), 4);
   assert.equal(suggestedLevel(table, { deaths: 1, injuries: 100, loss: 0 }), 1);
   assert.equal(suggestedLevel(table, { deaths: 9, injuries: 0, loss: 5e7 }), 2);
+});
+
+test("figures are whole numbers of people and a loss in 万元, in any form of digits; anything else is none", () => {
+  assert.deepEqual(["", "3", "３", " 12 ", "0"].map((text) => parseFigure("deaths", text)), [null, 3, 3, 12, 0]);
+  assert.deepEqual(["1.5", "-1", "一", "1e3", "3,", "99999999"].map((text) => parseFigure("deaths", text)), Array(6).fill(undefined));
+  assert.deepEqual(["1.5", "0.0001", "１２"].map((text) => parseFigure("loss", text)), [15_000, 1, 120_000]);
+  assert.equal(typedFigure("loss", 15_000), "1.5");
+  assert.deepEqual(parseToll({ deaths: "1", injuries: "x", loss: "" }), { wrong: "injuries" });
+});
+
+test("a figure above zero is a first one only where none or zero was known", () => {
+  const none = { deaths: null, injuries: null, loss: null };
+  assert.deepEqual(firstFigures(none, { deaths: 3, injuries: 0, loss: null }), ["deaths"]);
+  assert.deepEqual(firstFigures({ ...none, deaths: 3, injuries: 0 }, { deaths: 4, injuries: 1, loss: 5 }), ["injuries", "loss"]);
 });
 
 test("ids are UUIDv7, different, and sort by time", () => {

@@ -40,15 +40,18 @@ def test_an_incident_is_entered_by_the_keyboard_alone(served: Served, watched: W
     keys.type("乡道客货车相撞")
     keys.press("Enter")  # the class is missing: the form goes there
     keys.press("2")
-    keys.type("12")
-    for _ in range(3):
-        keys.press("Tab")
-    assert desk.is_checked("#level-2")  # twelve dead suggest level Ⅱ
-    keys.press("3")  # the officer knows better
+    keys.press("3")
     keys.type("lsp")
     keys.press("Enter")
     keys.type("K7+300")
+    keys.press("Tab")
+    keys.type("12")
     keys.press("Control+Enter")
+    # Twelve dead make it level Ⅱ; the officer, who is asked, knows better.
+    expect(desk.locator("dialog")).to_contain_text("12 人死亡")
+    expect(desk.locator("dialog")).to_contain_text("Ⅱ 重大")
+    keys.press("Tab")
+    keys.press("Enter")
     row = desk.locator("#incident-rows tr", has_text="乡道客货车相撞")
     expect(row).to_have_count(1)
     expect(row).to_contain_text("Ⅲ")
@@ -61,6 +64,8 @@ def test_an_incident_is_entered_by_the_keyboard_alone(served: Served, watched: W
     desk.fill("#toll-injuries", "5")
     desk.fill("#toll-loss", "1.5")
     desk.press("#toll-loss", "Enter")
+    expect(desk.locator("dialog h2")).to_have_text("5 人重伤、直接损失 1.5 万元，确认？")
+    desk.locator("dialog button[value=confirm]").click()
     expect(desk.locator(".timeline")).to_contain_text("更新伤亡损失")
     (known,) = incidents(served, "乡道客货车相撞")
     assert (known["deaths"], known["injuries"], known["loss"]) == (12, 5, 15_000)
@@ -68,6 +73,50 @@ def test_an_incident_is_entered_by_the_keyboard_alone(served: Served, watched: W
     assert desk.title().startswith("(")
     assert watched.strangers() == set()
     assert watched.complaints == []
+
+
+def test_the_digit_after_the_class_is_the_level_and_never_a_count_of_deaths(served: Served, desk: Page) -> None:
+    keys = desk.keyboard
+    for cls, title in (("1", "暴雨内涝"), ("2", "采石场塌方"), ("3", "学校食物中毒"), ("4", "集市纠纷")):
+        keys.type(title)
+        keys.press("Tab")
+        keys.press(cls)
+        keys.press("3")
+        keys.press("Control+Enter")
+        row = desk.locator("#incident-rows tr", has_text=title)
+        expect(row).to_contain_text("Ⅲ")
+        expect(desk.locator("dialog")).to_have_count(0)
+        (known,) = incidents(served, title)
+        assert (known["level"], known["deaths"], known["injuries"], known["loss"]) == (3, None, None, None)
+
+
+def test_first_figures_of_any_class_are_confirmed_in_words_and_an_enter_too_many_confirms_nothing(
+    served: Served, desk: Page
+) -> None:
+    keys = desk.keyboard
+    keys.type("泥石流冲毁民房")
+    keys.press("Tab")
+    keys.type("13")
+    desk.fill("#intake-deaths", "３")
+    for _ in range(4):
+        keys.press("Enter")  # asked, taken back, asked, taken back
+    expect(desk.locator("dialog")).to_have_count(0)
+    assert incidents(served, "泥石流冲毁民房") == []
+    desk.fill("#intake-injuries", "一")
+    keys.press("Enter")
+    expect(desk.locator(".intake")).to_contain_text("“重伤（人）”应为数字")
+    desk.fill("#intake-injuries", "")
+    keys.press("Enter")
+    expect(desk.locator("dialog h2")).to_have_text("3 人死亡，确认？")
+    desk.locator("dialog button[value=confirm]").click()
+    expect(desk.locator("#incident-rows tr", has_text="泥石流冲毁民房")).to_have_count(1)
+    (known,) = incidents(served, "泥石流冲毁民房")
+    assert (known["class"], known["deaths"], known["injuries"]) == ("natural", 3, None)
+
+
+def test_an_enter_on_the_empty_form_says_what_is_missing(desk: Page) -> None:
+    desk.keyboard.press("Enter")
+    expect(desk.locator("#intake-title-error")).to_be_visible()
 
 
 def test_a_draft_survives_a_reload_and_a_double_enter_is_one_incident(served: Served, desk: Page) -> None:
@@ -157,6 +206,7 @@ def test_figures_that_are_being_typed_survive_what_happens_meanwhile(served: Ser
     expect(desk.locator(f"tr[data-incident='{other}']")).to_be_visible()
     expect(desk.locator("#toll-injuries")).to_have_value("2")
     desk.keyboard.press("Enter")
+    desk.locator("dialog button[value=confirm]").click()
     expect(desk.locator(".timeline li")).to_have_count(2)
     (known,) = incidents(served, "便桥冲毁")
     assert (known["deaths"], known["injuries"], known["loss"]) == (None, 2, None)

@@ -4,7 +4,7 @@ import { h } from "../dom.js";
 import { call } from "./api.js";
 import { ask } from "./dialog.js";
 import { whereOf } from "./incidents.js";
-import { isTyped, tollRow } from "./toll.js";
+import { confirmToll, isTyped, tollRow } from "./toll.js";
 
 /** @typedef {import("./incidents.js").Incident} Incident */
 /** @typedef {import("../topics.js").JournalEvent} JournalEvent */
@@ -133,9 +133,17 @@ export class Detail {
   #toll(incident) {
     if (this.#figures?.id === incident.id && isTyped(this.#figures.node)) return this.#figures.node;
     const may = incident.status === "open" && this.desk.may("incident.change", incident.site);
-    const node = tollRow(this.desk.words, incident, may ? (toll) => void this.#change(incident, { toll }) : null);
+    const node = tollRow(this.desk.words, incident, may ? {
+      change: (toll) => void this.#count(incident, toll),
+      wrong: (name) => this.desk.say(this.desk.words.t("toll.wrong", { name: this.desk.words.t(`intake.${name}`) }), "bad"),
+    } : null);
     this.#figures = { id: incident.id, node };
     return node;
+  }
+
+  /** @param {Incident} incident @param {import("./toll.js").Toll} toll */
+  async #count(incident, toll) {
+    if (await confirmToll(this.desk.words, incident, toll, [h("p", {}, incident.title)])) await this.#change(incident, { toll });
   }
 
   /** What may be done beside the level. @param {Incident} incident */

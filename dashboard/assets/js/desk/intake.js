@@ -4,7 +4,7 @@ import { h, put, write } from "../dom.js";
 import { Choice } from "./choice.js";
 import { SiteBox } from "./combobox.js";
 import { suggestedLevel } from "./grading.js";
-import { LOSS_UNIT_YUAN, tollOf } from "./toll.js";
+import { FIGURES, UNKNOWN, confirmToll, figureInput, parseFigure, parseToll, typedFigure } from "./toll.js";
 import { parsePast, typedMoment } from "../zone.js";
 import { uuid7 } from "./uuid7.js";
 
@@ -13,13 +13,15 @@ import { uuid7 } from "./uuid7.js";
 
 const CLASSES = ["natural", "accident", "health", "security"];
 const LEVELS = [1, 2, 3, 4];
-const FIGURES = /** @type {const} */ (["deaths", "injuries", "loss"]);
 const TITLE_MAX = 120;
+/** An Enter on the empty form so soon after sending is the second press of a double one. */
+const DOUBLE_MS = 1000;
 
 export class Intake {
   #id = uuid7();
   /** The level was chosen by a person: a suggestion no longer changes it. */
   #byHand = false;
+  #sentAt = -Infinity;
 
   /**
    * @param {HTMLElement} box
@@ -39,7 +41,8 @@ export class Intake {
     this.titleError = h("p.field__error", { id: "intake-title-error", hidden: true });
     this.cls = new Choice("class", words.t("intake.class"), CLASSES.map((value, index) => ({ value, key: String(index + 1), label: [words.t(`class.${value}`)] })), {
       changed,
-      done: () => (this.cls.value === "accident" ? this.figures.deaths.focus() : this.level.focus()),
+      // Always the level, whatever the class: the digit that follows must never fall into a count of people.
+      done: () => this.level.focus(),
     });
     this.level = new Choice(
       "level",
@@ -51,8 +54,9 @@ export class Intake {
       })),
       { changed: () => { this.#byHand = true; changed(); }, done: () => this.site.input.focus() },
     );
-    this.figures = Object.fromEntries(FIGURES.map((name) => [name, number(`intake-${name}`)]));
-    this.accident = h("div.intake__figures", { hidden: true }, ...FIGURES.map((name) => field(words.t(`intake.${name}`), /** @type {HTMLElement} */ (this.figures[name]))));
+    this.figures = { deaths: figureInput("intake-deaths", "deaths"), injuries: figureInput("intake-injuries", "injuries"), loss: figureInput("intake-loss", "loss") };
+    for (const name of FIGURES) put(this.figures[name], "placeholder", words.t("toll.unknown"));
+    this.figuresError = h("p.field__error", { hidden: true });
     this.site = new SiteBox("intake-site", words, () => this.#sites(), { changed, done: () => this.place.focus() });
     this.siteError = h("p.field__error", { hidden: true });
     this.place = /** @type {HTMLInputElement} */ (h("input.input", { id: "intake-place", maxlength: TITLE_MAX, autocomplete: "off", placeholder: words.t("intake.place.placeholder") }));
@@ -64,24 +68,25 @@ export class Intake {
       "form.form.intake", { novalidate: true, "aria-label": words.t("intake.heading") },
       h("div.field", {}, h("label", { for: "intake-title" }, words.t("intake.title")), this.title, this.titleError),
       this.cls.node,
-      this.accident,
       this.level.node,
       h("div.intake__pair", {},
         h("div.field", {}, h("label", { for: "intake-site" }, words.t("intake.site")), this.site.node, this.siteError),
         h("div.field", {}, h("label", { for: "intake-time" }, words.t("intake.time")), this.time, this.timeNote)),
       h("div.field", {}, h("label", { for: "intake-place" }, words.t("intake.place")), this.place),
+      h("div.intake__figures", { role: "group", "aria-label": words.t("toll.heading") }, ...FIGURES.map((name) => field(words.t(`intake.${name}`), this.figures[name]))),
+      this.figuresError,
       h("div.intake__send", {}, h("button.button.button--primary", { type: "submit", id: "intake-send" }, words.t("intake.send")), h("span.quiet", {}, words.t("intake.send.key"))),
       this.said,
     );
     box.append(this.form, this.waiting);
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#send();
+      void this.#send();
     });
     this.form.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) {
         event.preventDefault();
-        this.#send();
+        void this.#send();
       }
     });
     this.form.addEventListener("input", changed);
@@ -120,17 +125,12 @@ export class Intake {
 
   #changed() {
     const { words } = this.desk;
-    const accident = this.cls.value === "accident";
-    put(this.accident, "hidden", !accident);
-    const [deaths, injuries, loss] = FIGURES.map((name) => Number(this.figures[name]?.value) || 0);
-    const suggested = accident
-      ? suggestedLevel(this.desk.page.grading, { deaths: deaths ?? 0, injuries: injuries ?? 0, loss: (loss ?? 0) * LOSS_UNIT_YUAN })
-      : null;
+    const suggested = this.cls.value === "accident" ? suggestedLevel(this.desk.page.grading, this.#counted()) : null;
     if (suggested !== null && !this.#byHand) this.level.value = String(suggested);
     put(this.level.note, "hidden", suggested === null);
     put(this.level.note, "data-differs", suggested !== null && this.level.value !== String(suggested));
     if (suggested !== null) write(this.level.note, words.t("intake.suggested", { level: words.level(suggested) }));
-    for (const node of [this.titleError, this.cls.message, this.level.message, this.siteError]) put(node, "hidden", true);
+    for (const node of [this.titleError, this.cls.message, this.level.message, this.siteError, this.figuresError]) put(node, "hidden", true);
     put(this.title, "aria-invalid", null);
     put(this.said, "data-good", null);
     write(this.said, "");
@@ -147,16 +147,16 @@ export class Intake {
     put(this.timeNote, "data-wrong", at === null);
   }
 
-  /** Check, hand to the outbox, and be ready for the next one. */
-  #send() {
+  /** Check, have a first figure confirmed, hand to the outbox, and be ready for the next one. */
+  async #send() {
     const { desk } = this;
     const { words } = desk;
     this.site.settle();
     const now = desk.now();
     const at = this.time.value.trim() === "" ? now : parsePast(this.time.value, now, desk.page.timezone);
     const title = this.title.value.trim();
-    if (title === "" && [this.cls.value, this.level.value, this.place.value.trim()].every((value) => value === "")) {
-      // The second press of a double Enter: the first one has sent it.
+    const read = parseToll(this.#typedFigures());
+    if (title === "" && this.#isEmpty() && performance.now() - this.#sentAt < DOUBLE_MS) {
       this.title.focus();
     } else if (title === "") {
       complain(this.titleError, words.t("intake.title.missing"));
@@ -173,18 +173,43 @@ export class Intake {
       this.site.input.focus();
     } else if (at === null) {
       this.time.focus();
+    } else if ("wrong" in read) {
+      complain(this.figuresError, words.t("toll.wrong", { name: words.t(`intake.${read.wrong}`) }));
+      this.figures[read.wrong].focus();
+    } else if (!(await confirmToll(words, UNKNOWN, read.toll, this.#asked(title)))) {
+      this.figures.deaths.focus();
     } else {
-      const body = { title, class: this.cls.value, level: Number(this.level.value), site: this.site.chosen?.id ?? null, place: this.place.value.trim(), at, ...this.#toll() };
-      if (this.outbox.add(this.#id, body, now)) this.#clear();
-      else complain(this.titleError, words.t("intake.outbox.full"));
+      const body = { title, class: this.cls.value, level: Number(this.level.value), site: this.site.chosen?.id ?? null, place: this.place.value.trim(), at, ...read.toll };
+      if (this.outbox.add(this.#id, body, now)) {
+        this.#sentAt = performance.now();
+        this.#clear();
+      } else complain(this.titleError, words.t("intake.outbox.full"));
       this.title.focus();
     }
   }
 
-  /** What was typed of deaths, injuries and loss; an empty field is not known. */
-  #toll() {
-    if (this.cls.value !== "accident") return {};
-    return tollOf(FIGURES.map((name) => this.figures[name]?.value ?? ""));
+  /** What is asked about when figures are confirmed: the incident, and the level where the figures make it another. @param {string} title */
+  #asked(title) {
+    const { words } = this.desk;
+    const asked = [h("p", {}, `${words.level(Number(this.level.value))} · ${title}`)];
+    if (this.level.note.dataset["differs"] === "") asked.push(h("p.muted", {}, this.level.note.textContent ?? ""));
+    return asked;
+  }
+
+  #typedFigures() {
+    const { deaths, injuries, loss } = this.figures;
+    return { deaths: deaths.value, injuries: injuries.value, loss: loss.value };
+  }
+
+  /** What the figures come to for the suggestion of a level; what is unknown or no figure counts nothing. */
+  #counted() {
+    const [deaths = 0, injuries = 0, loss = 0] = FIGURES.map((name) => parseFigure(name, this.figures[name].value) ?? 0);
+    return { deaths, injuries, loss };
+  }
+
+  /** Nothing was typed or chosen beside the title. */
+  #isEmpty() {
+    return [this.cls.value, this.level.value, this.place.value.trim(), ...Object.values(this.#typedFigures())].every((value) => value === "");
   }
 
   #clear() {
@@ -203,15 +228,14 @@ export class Intake {
     this.site.set(this.desk.model.site(draft.site) ?? null, draft.site ?? draft.typed);
     this.place.value = draft.place;
     this.time.value = draft.time;
-    for (const name of FIGURES) /** @type {HTMLInputElement} */ (this.figures[name]).value = draft[name];
+    for (const name of FIGURES) this.figures[name].value = draft[name];
   }
 
   #keepDraft() {
-    const value = (/** @type {"deaths" | "injuries" | "loss"} */ name) => this.figures[name]?.value ?? "";
     /** @type {Draft} */
     const draft = {
       id: this.#id, title: this.title.value, cls: this.cls.value, level: this.level.value, byHand: this.#byHand, site: this.site.chosen?.id ?? null,
-      typed: this.site.input.value, place: this.place.value, time: this.time.value, deaths: value("deaths"), injuries: value("injuries"), loss: value("loss"),
+      typed: this.site.input.value, place: this.place.value, time: this.time.value, ...this.#typedFigures(),
     };
     try {
       localStorage.setItem(this.draftKey, JSON.stringify(draft));
@@ -270,7 +294,7 @@ export class Intake {
     this.#fill({
       id, title: text(body.title), cls: text(body.class), level: text(body.level), byHand: true, site: typeof body.site === "string" ? body.site : null,
       typed: "", place: text(body.place), time: typeof body.at === "number" ? typedMoment(body.at, this.desk.page.timezone) : "",
-      deaths: text(body.deaths), injuries: text(body.injuries), loss: typeof body.loss === "number" ? String(body.loss / LOSS_UNIT_YUAN) : "",
+      deaths: text(body.deaths), injuries: text(body.injuries), loss: typedFigure("loss", typeof body.loss === "number" ? body.loss : null),
     });
     this.#changed();
     this.tick();
@@ -282,11 +306,6 @@ export class Intake {
 function complain(node, text) {
   write(node, text);
   put(node, "hidden", false);
-}
-
-/** @param {string} id */
-function number(id) {
-  return /** @type {HTMLInputElement} */ (h("input.input.number", { id, type: "number", min: 0, step: 1, inputmode: "numeric", autocomplete: "off" }));
 }
 
 /** @param {string} text @param {HTMLElement} input */
