@@ -24,6 +24,7 @@ from dashboard.cookies import PROOFS, Cookies
 from dashboard.messages import Lang
 from dashboard.origins import require_same_origin
 from dashboard.problems import Problems
+from dashboard.signedin import signed_in_tags
 from dashboard.sockets import RULE, Rule, Sockets, ruled
 from foundation.errors import Forbidden, Unauthenticated
 from foundation.secrets import secret
@@ -69,6 +70,7 @@ class Gate(Sockets):
         # Only for its templates, which error pages need wherever the application's own are.
         app.register_blueprint(Blueprint("gate", __name__, template_folder="templates"))
         app.before_request(self._check)
+        app.context_processor(lambda: {"signed_in": lambda: signed_in_tags(self.principal_or_none())})
         self.problems = Problems(app, self.language)
 
     # --- declaring
