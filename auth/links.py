@@ -154,10 +154,12 @@ class Links:
             link.revoked_at = self._clock.now()
             self._tell(session, principal, link, "link.revoked")
 
-    def is_valid(self, session: Session, link_id: str) -> bool:
-        """Whether the guest of this link still may."""
+    def current(self, session: Session, link_id: str) -> Principal | None:
+        """Return the guest of this link; None when the link has expired or was revoked."""
         link = session.get(JoinLink, link_id)
-        return link is not None and link.revoked_at is None and self._clock.now() < link.expires_at
+        if link is None or link.revoked_at is not None or self._clock.now() >= link.expires_at:
+            return None
+        return _principal(link)
 
     def _redeemed(self, link: JoinLink, now: datetime) -> Redeemed:
         principal = _principal(link)

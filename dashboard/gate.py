@@ -20,6 +20,7 @@ from flask_socketio import SocketIO
 from auth.authority import Authority
 from auth.permissions import GRANTS, Permission
 from auth.principal import Principal
+from auth.refusals import refuse
 from dashboard.cookies import PROOFS, Cookies
 from dashboard.messages import Lang
 from dashboard.origins import require_same_origin
@@ -31,6 +32,8 @@ from foundation.secrets import secret
 from foundation.settings import Settings
 
 BEARER = "bearer "
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""They change nothing (RFC 9110 section 9.2.1)."""
 
 logger = logging.getLogger(__name__)
 
@@ -221,8 +224,15 @@ class Gate(Sockets):
             token = _bearer()
             if not token:
                 raise Unauthenticated("unauthenticated")
-            return self.authority.authenticate(token)
+            return self._accepted(token)
         return self.proved_by_cookie()
+
+    def _accepted(self, token: str) -> Principal:
+        """Return who shows the token. Before a change the database is asked whether the right still holds. Raises Unauthenticated."""
+        principal = self.authority.authenticate(token)
+        if request.method not in SAFE_METHODS and not self.authority.still_valid(principal):
+            raise refuse("access", "taken away", principal=principal.id)
+        return principal
 
     def proved_by_cookie(self) -> Principal:
         """Who the browser is by its cookies: a person before a guest before a wall. Raises Unauthenticated."""
@@ -230,7 +240,7 @@ class Gate(Sockets):
             token = request.cookies.get(name)
             if token:
                 try:
-                    return self.authority.authenticate(token)
+                    return self._accepted(token)
                 except Unauthenticated:
                     continue
         raise Unauthenticated("unauthenticated")

@@ -115,6 +115,7 @@ class Web:
             database,
             clock,
             nodes,
+            authority.current,
             video_slots=settings.video_slots,
             ice=lambda participant: ice_servers(
                 settings.turn_urls, turn_secret, participant, int(clock.now().timestamp())

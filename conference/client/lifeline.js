@@ -128,6 +128,8 @@ export class Lifeline {
       },
       closed: (told) => {
         if (FINAL.has(told.reason)) this.end(told.reason);
+        // The right to be here was taken away, or is another one: whoever still holds one comes back with it.
+        else if (told.reason === "unauthenticated") this.wire?.refresh();
         else this.renew(Math.random() * SPREAD_MS);
       },
       admitted: () => this.renew(0),
