@@ -19,7 +19,6 @@ from conference.pages import Handler, Pages
 from conference.speaking import Speaking
 from conference.switchboard import Switchboard
 from conference.turnstile import Turnstile
-from conference.validity import Current, Validity
 from conference.watch import Watch
 from conference.whip import Whip
 from foundation.clock import Clock
@@ -38,7 +37,6 @@ class Signalling(Collector):
         database: Database,
         clock: Clock,
         nodes: Nodes,
-        current: Current,
         *,
         video_slots: int,
         ice: Callable[[str], list[dict[str, Any]]],
@@ -53,8 +51,7 @@ class Signalling(Collector):
         """Who comes without a page."""
         self.lines = Lines(database, nodes)
         """How everybody's line is."""
-        validity = Validity(self._board, database, clock, current)
-        self._watch = Watch(self._board, database, clock, validity, (lapses.end, diary.write, self.whip.follow))
+        self._watch = Watch(self._board, database, clock, (lapses.end, diary.write, self.whip.follow))
         nodes.listen(News(self._board, database, clock, nodes, self._watch.hurry))
 
     @property

@@ -2,7 +2,6 @@
 
 import json
 from abc import abstractmethod
-from collections.abc import Callable
 from html import escape
 from typing import Any, Literal
 
@@ -19,15 +18,7 @@ class DashPage(Dash):
     Language, texts and configuration are those of each request.
     """
 
-    def __init__(
-        self,
-        name: str,
-        server: Flask,
-        settings: Settings,
-        styles: tuple[str, ...],
-        signed_in: Callable[[], str] = str,
-    ) -> None:
-        """`signed_in` gives the tags of `dashboard.signedin` for this request."""
+    def __init__(self, name: str, server: Flask, settings: Settings, styles: tuple[str, ...]) -> None:
         super().__init__(
             f"fenghuo.{name}",
             server=server,  # type: ignore[arg-type]  # Dash's hint forgets Flask
@@ -41,7 +32,6 @@ class DashPage(Dash):
         )
         self._page = name
         self._styles = styles
-        self._signed_in = signed_in
 
     @abstractmethod
     def page_language(self) -> Lang:
@@ -78,7 +68,6 @@ class DashPage(Dash):
 <link rel="icon" href="data:,">
 {links}
 <script type="application/json" id="fenghuo-page">{content}</script>
-{self._signed_in()}
 <script type="module" src="/assets/js/{name}/main.js"></script>
 </head>
 <body class="{name}-page">

@@ -17,7 +17,6 @@ from dashboard.dash_page import DashPage
 from dashboard.gate import Gate
 from dashboard.messages import Lang, catalogue
 from dashboard.pairing import APPROVE_PATH
-from dashboard.signedin import signed_in_tags
 from foundation.settings import Settings
 from operations.grading import THRESHOLDS
 
@@ -47,7 +46,7 @@ class _DeskApp(DashPage):
     """The desk: what the reader may do, in the reader's language and theme."""
 
     def __init__(self, gate: Gate, settings: Settings, server: Flask) -> None:
-        super().__init__("desk", server, settings, CSS, lambda: signed_in_tags(gate.principal()))
+        super().__init__("desk", server, settings, CSS)
         self._gate = gate
         self._settings = settings
 

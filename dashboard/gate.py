@@ -16,24 +16,22 @@ from dash import Dash, _callback
 from flask import Blueprint, Flask, g, has_request_context, request
 from flask.typing import ResponseReturnValue
 from flask_socketio import SocketIO
+from werkzeug.http import parse_cookie
 
 from auth.authority import Authority
 from auth.permissions import GRANTS, Permission
 from auth.principal import Principal
-from auth.refusals import refuse
+from dashboard.body_limit import require_small_body
 from dashboard.cookies import PROOFS, Cookies
 from dashboard.messages import Lang
 from dashboard.origins import require_same_origin
 from dashboard.problems import Problems
-from dashboard.signedin import signed_in_tags
 from dashboard.sockets import RULE, Rule, Sockets, ruled
 from foundation.errors import Forbidden, Unauthenticated
 from foundation.secrets import secret
 from foundation.settings import Settings
 
 BEARER = "bearer "
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-"""They change nothing (RFC 9110 section 9.2.1)."""
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +71,6 @@ class Gate(Sockets):
         # Only for its templates, which error pages need wherever the application's own are.
         app.register_blueprint(Blueprint("gate", __name__, template_folder="templates"))
         app.before_request(self._check)
-        app.context_processor(lambda: {"signed_in": lambda: signed_in_tags(self.principal_or_none())})
         self.problems = Problems(app, self.language)
 
     # --- declaring
@@ -146,6 +143,14 @@ class Gate(Sockets):
         """Whether a living connection's right still holds; cheap to ask often."""
         return self.authority.still_valid(principal)
 
+    def proven(self, cookie: str, authorization: str) -> bool:
+        """Whether these two headers of a request prove somebody; asks no database, and is thus no permission."""
+        tokens = [_bearer_of(authorization)] if authorization else []
+        if cookie:
+            jar = parse_cookie(cookie)
+            tokens += [jar[name] for name in PROOFS if name in jar]
+        return any(self.authority.recognizes(token) for token in tokens if token)
+
     def inventory(self, *socketios: SocketIO) -> list[Entry]:
         """Every Flask route, Dash callback and Socket.IO event (of this gate's and the given servers) with what it declared, None for nothing."""
         entries = [
@@ -200,6 +205,8 @@ class Gate(Sockets):
             raise Forbidden("forbidden", reason="undeclared", endpoint=request.endpoint)
         if rule.needs is not None and not self._shows(rule.secret):
             self.principal().require(rule.needs)
+        elif rule.public is not None:
+            require_small_body(request)
         return None
 
     def _shows(self, name: str | None) -> bool:
@@ -224,15 +231,8 @@ class Gate(Sockets):
             token = _bearer()
             if not token:
                 raise Unauthenticated("unauthenticated")
-            return self._accepted(token)
+            return self.authority.authenticate(token)
         return self.proved_by_cookie()
-
-    def _accepted(self, token: str) -> Principal:
-        """Return who shows the token. Before a change the database is asked whether the right still holds. Raises Unauthenticated."""
-        principal = self.authority.authenticate(token)
-        if request.method not in SAFE_METHODS and not self.authority.still_valid(principal):
-            raise refuse("access", "taken away", principal=principal.id)
-        return principal
 
     def proved_by_cookie(self) -> Principal:
         """Who the browser is by its cookies: a person before a guest before a wall. Raises Unauthenticated."""
@@ -240,7 +240,7 @@ class Gate(Sockets):
             token = request.cookies.get(name)
             if token:
                 try:
-                    return self._accepted(token)
+                    return self.authority.authenticate(token)
                 except Unauthenticated:
                     continue
         raise Unauthenticated("unauthenticated")
@@ -260,7 +260,10 @@ class Gate(Sockets):
 
 def _bearer() -> str:
     """The request's bearer token (RFC 6750 section 2.1); empty when it shows none."""
-    header = request.headers.get("Authorization", "")
+    return _bearer_of(request.headers.get("Authorization", ""))
+
+
+def _bearer_of(header: str) -> str:
     return header[len(BEARER) :].strip() if header[: len(BEARER)].lower() == BEARER else ""
 
 

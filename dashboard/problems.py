@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import orjson
 from flask import Flask, Request, Response, g, make_response, redirect, render_template, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 
 from auth.principal import Principal
@@ -33,6 +34,7 @@ CODES = {
     400: "bad_request",
     404: "not_found",
     405: "method_not_allowed",
+    411: "bad_request",
     413: "too_large",
     415: "bad_request",
     429: "too_many",
@@ -49,6 +51,7 @@ class Problems:
         self._language = language
         app.register_error_handler(FenghuoError, self.answer)
         app.register_error_handler(HTTPException, self._answer_http)
+        app.register_error_handler(ParseException, self._answer_ill_formed)
         app.register_error_handler(Exception, self._answer_unexpected)
 
     def answer(self, error: FenghuoError) -> Response:
@@ -81,6 +84,10 @@ class Problems:
             if name in ("Allow", "Retry-After"):
                 response.headers[name] = value
         return response
+
+    def _answer_ill_formed(self, _error: Exception) -> Response:
+        """A body that is no HTTP (a chunk size that is no number, RFC 9112 section 7.1), found while it was read."""
+        return self._response(400, "bad_request", {})
 
     def _answer_unexpected(self, error: Exception) -> Response:
         logger.error("a request failed", extra={"path": request.path}, exc_info=error)

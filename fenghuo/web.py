@@ -38,11 +38,11 @@ from dashboard.login import create_login
 from dashboard.pairing import create_pairing
 from dashboard.people import create_people
 from dashboard.room_page import create_room_page
-from dashboard.signedin import signed_in_tags
 from dashboard.snapshots import Readings, Snapshots
 from dashboard.trust import Anchor, create_trust
 from dashboard.wall import create_wall
 from dashboard.whip import create_whip
+from fenghuo.connections import PROVEN, Lanes, Worker
 from fenghuo.https import Https
 from fenghuo.own_names import lan_addresses
 from fenghuo.plain_http import PlainHttp
@@ -56,7 +56,6 @@ from operations.township import mode_of
 
 MAX_EVENT_BYTES = 128 * 1024
 """An SDP offer is the largest thing that a page sends over Socket.IO (64 KiB)."""
-SPARE_THREADS = 20
 PING_EVERY_S = 25
 """Each ping costs a thread; pages notice a dead server by the missing ticks, long before."""
 PING_WAIT_S = 20
@@ -108,6 +107,7 @@ class Web:
         authority = Authority(database, clock, settings.home)
         limit_bodies(app)
         self.gate = gate = Gate(app, authority, settings)
+        app.extensions[PROVEN] = gate.proven
         nodes = Nodes(socketio, clock)
         turn_secret = secret(settings.home, "turn")
         self.signalling = Signalling(
@@ -115,7 +115,6 @@ class Web:
             database,
             clock,
             nodes,
-            authority.current,
             video_slots=settings.video_slots,
             ice=lambda participant: ice_servers(
                 settings.turn_urls, turn_secret, participant, int(clock.now().timestamp())
@@ -143,10 +142,7 @@ class Web:
             anchor = Anchor(https.authority.der, https.authority.title)
             app.register_blueprint(create_trust(gate, settings, anchor, lan_addresses()))
             self._plain = _listener(settings, app)
-        pages = [
-            create_wall(app, settings, signed_in=lambda: signed_in_tags(gate.principal_or_none())),
-            create_desk(app, gate, settings),
-        ]
+        pages = [create_wall(app, settings), create_desk(app, gate, settings)]
         protect(app, {digest for page in pages for digest in page.csp_hashes()})
 
     def system(self) -> dict[str, Any]:
@@ -222,11 +218,9 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         options = {
             "bind": [f"{host}:{settings.port}"],
             "workers": 1,
-            "worker_class": "gthread",
-            # A websocket holds its thread for its whole life.
-            "threads": settings.clients + SPARE_THREADS,
-            "worker_connections": settings.clients * 2 + SPARE_THREADS,
-            "keepalive": 15,
+            "worker_class": worker_class(settings),
+            # A file is sent by the worker's loop when its reader is slow.
+            "sendfile": False,
             "graceful_timeout": GRACE_S,
             "timeout": 60,
             # Otherwise gunicorn opens a control socket in the home folder.
@@ -254,6 +248,16 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         if self._web is not None:
             self._web.close()
             self._web = None
+
+
+def worker_class(settings: Settings) -> type[Worker]:
+    """The worker for these settings."""
+
+    class ConfiguredWorker(Worker):
+        lanes = Lanes(sockets=settings.clients)
+        proxies = settings.trusted_proxies
+
+    return ConfiguredWorker
 
 
 def run_web(settings: Settings) -> None:

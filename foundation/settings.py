@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     """Time zone on screens and for imported local times. The database keeps UTC."""
 
     clients: int = Field(200, ge=10, le=2000)
-    """Pages expected at once. A websocket holds one thread of web for its life: threads = clients + 20."""
+    """Pages expected at once. A websocket holds one thread of web for its life; the others are in `fenghuo.connections.Lanes`."""
 
     video_slots: int = Field(9, ge=1, le=16)
     """Pictures that one page can receive at once."""

@@ -12,7 +12,6 @@ import aiohttp
 import socketio
 
 from foundation.errors import FenghuoError, ProtocolError
-from foundation.loops import survived
 
 NAMESPACE = "/nodes"
 LOAD_EVERY_S = 2.0
@@ -51,9 +50,6 @@ def guarded(handler: Handler) -> Callable[[object], Coroutine[Any, Any, dict[str
         except FenghuoError as error:
             message = str(error.detail.get("reason", error.code))
             return {"error": {"code": error.code, "message": message}}
-        except Exception:  # noqa: BLE001 - web gets an answer at once instead of waiting for it in vain
-            survived("media.command")
-            return {"error": {"code": "internal", "message": "an internal error"}}
 
     return handle
 
@@ -76,11 +72,8 @@ class Link:
         """Stay connected until cancelled; a lost web is dialled again after 0.25 s, doubling up to 1 s."""
         pause = DIAL_AGAIN_S
         while not self.ending:
-            try:
-                if await self._try(pause):
-                    pause = DIAL_AGAIN_S
-            except Exception:  # noqa: BLE001 - a node that dials no more is lost to web until somebody restarts it
-                survived("media.link")
+            if await self._try(pause):
+                pause = DIAL_AGAIN_S
             await asyncio.sleep(pause * (0.75 + 0.5 * secrets.randbelow(1000) / 1000))
             pause = min(pause * 2, DIAL_AGAIN_MAX_S)
 
@@ -100,7 +93,13 @@ class Link:
             client.on(event, guarded(handler), namespace=NAMESPACE)
         try:
             await client.connect(
-                self._web_url, auth=self._auth, namespaces=[NAMESPACE], transports=["websocket"], wait_timeout=5
+                self._web_url,
+                auth=self._auth,
+                # So that web knows us before the websocket opens: strangers have few threads.
+                headers={"Authorization": f"Bearer {self._auth['token']}"},
+                namespaces=[NAMESPACE],
+                transports=["websocket"],
+                wait_timeout=5,
             )
             log.info("connected to web")
             await self._serve(client)
@@ -125,21 +124,11 @@ class Link:
     async def _send_news(self, client: Any) -> None:
         while True:
             event, payload = await self._node.news.get()
-            try:
-                await client.emit(event, payload, namespace=NAMESPACE)
-            except socketio.exceptions.SocketIOError:
-                return  # the connection has ended: the next one tells what lives
-            except Exception:  # noqa: BLE001 - the next piece of news is sent all the same
-                survived("media.news")
+            await client.emit(event, payload, namespace=NAMESPACE)
 
     async def _send_load(self, client: Any) -> None:
         while True:
-            try:
-                await client.emit("load", self._node.load(), namespace=NAMESPACE)
-            except socketio.exceptions.SocketIOError:
-                return
-            except Exception:  # noqa: BLE001 - a node whose load is not told counts as hung
-                survived("media.load")
+            await client.emit("load", self._node.load(), namespace=NAMESPACE)
             await asyncio.sleep(LOAD_EVERY_S)
 
 

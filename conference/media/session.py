@@ -5,7 +5,6 @@ them in that order, once. The room owns the session.
 """
 
 import asyncio
-import logging
 import secrets
 from collections.abc import Callable, Iterable
 from typing import Literal
@@ -23,7 +22,6 @@ from conference.media.stats import Counters
 from conference.media.udp import UdpPort
 from conference.media.upstream import Upstream
 from foundation.errors import ProtocolError
-from foundation.loops import survived
 
 LOST_AFTER_S = 3.0
 CLOSED_AFTER_S = 15.0
@@ -39,8 +37,6 @@ CHECKS_KEPT = 512
 """Checks that are known again: some minutes of them."""
 RTCP_BYTES_MAX = 1100
 """A compound is cut below this: with what DTLS and IP put around it, it stays below the usual MTU."""
-
-log = logging.getLogger(__name__)
 
 
 class Session:
@@ -149,15 +145,7 @@ class Session:
             receiving, sending = await dtls.handshake(self._fingerprints)
         except ProtocolError as error:
             self._counters.drop("dtls_failed")
-            log.warning(
-                "a DTLS handshake failed",
-                extra={"session": self.name, "reason": error.detail.get("reason", error.code)},
-            )
             self.end(str(error.detail.get("reason", error.code)))
-            return
-        except Exception:  # noqa: BLE001 - whatever a peer makes the library raise ends this session and nothing else
-            survived("media.dtls")
-            self.end("dtls_failed")
             return
         if self.state == "closed":
             return
@@ -289,10 +277,7 @@ class Session:
         self._port.release(self._destination)
 
     async def _close_dtls(self, dtls: DtlsEndpoint, handshake: asyncio.Task[None] | None) -> None:
-        try:
-            await dtls.close()
-        except Exception:  # noqa: BLE001 - the association is over anyway
-            survived("media.dtls")
+        await dtls.close()
         if handshake is not None and handshake is not asyncio.current_task() and not handshake.done():
             handshake.cancel()
 
