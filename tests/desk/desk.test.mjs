@@ -5,6 +5,8 @@ import { matchSites } from "../../dashboard/assets/js/desk/match.js";
 import { OUTBOX_LIMIT, Outbox } from "../../dashboard/assets/js/desk/outbox.js";
 import { firstFigures, parseFigure, parseToll, typedFigure } from "../../dashboard/assets/js/desk/toll.js";
 import { uuid7 } from "../../dashboard/assets/js/desk/uuid7.js";
+import { bodyOf, differences } from "../../dashboard/assets/js/desk/versions.js";
+import { Model } from "../../dashboard/assets/js/model.js";
 import { ZoneTimes, parseDeadline, parsePast, typedMoment } from "../../dashboard/assets/js/zone.js";
 
 const ZONE = "Asia/Shanghai";
@@ -123,6 +125,28 @@ test("a figure above zero is a first one only where none or zero was known", () 
   const none = { deaths: null, injuries: null, loss: null };
   assert.deepEqual(firstFigures(none, { deaths: 3, injuries: 0, loss: null }), ["deaths"]);
   assert.deepEqual(firstFigures({ ...none, deaths: 3, injuries: 0 }, { deaths: 4, injuries: 1, loss: 5 }), ["injuries", "loss"]);
+});
+
+test("three versions of an incident differ field by field, and what is sent changes only what was chosen", () => {
+  /** @type {any} */
+  const seen = { level: 4, deaths: null, injuries: null, loss: null, status: "open", version: 1 };
+  const theirs = { ...seen, deaths: 4, loss: 5, version: 2 };
+  const differing = differences(seen, { deaths: 2, injuries: 7, loss: null }, theirs);
+  assert.deepEqual(differing.map(({ field, mine, theirs: now, clash }) => [field, mine, now, clash]), [["deaths", 2, 4, true], ["injuries", 7, null, false], ["loss", null, 5, false]]);
+  assert.deepEqual(bodyOf(theirs, { injuries: 7 }), { toll: { deaths: 4, injuries: 7, loss: 5 }, version: 2 });
+  assert.deepEqual(bodyOf(theirs, { level: 1, status: "closed" }), { level: 1, status: "closed", version: 2 });
+  assert.equal(bodyOf(theirs, { deaths: 4 }), null);
+});
+
+test("a topic's revision grows with its own changes only", () => {
+  const model = new Model();
+  model.replace({ incidents: {}, tasks: {}, rooms: {} });
+  const [tasks, incidents] = [model.revision("tasks"), model.revision("incidents")];
+  model.tick(/** @type {any} */ ({ now: 1, readings: {}, system: { ingest: { rate: 40 } } }));
+  model.apply(/** @type {any} */ ({ id: 1, at: 1, kind: "incident.opened", topic: "incidents", subject: "a", state: { id: "a", level: 4, status: "open" } }));
+  assert.equal(model.revision("tasks"), tasks);
+  assert.ok(model.revision("incidents") > incidents);
+  assert.ok(model.revision("tasks", "incidents") > tasks + incidents);
 });
 
 test("ids are UUIDv7, different, and sort by time", () => {

@@ -3,7 +3,7 @@
 import { call } from "./desk/api.js";
 import { Outbox } from "./desk/outbox.js";
 import { uuid7 } from "./desk/uuid7.js";
-import { h, put, write } from "./dom.js";
+import { Rows, h, put, write } from "./dom.js";
 
 /** @typedef {{lang: "zh" | "en", me: string, site: string | null, messages: Record<string, string>}} Page */
 /** @typedef {import("./topics.js").Incident} Incident */
@@ -55,26 +55,56 @@ const outbox = new Outbox(localStorage, `fenghuo.field.outbox.${page.me}`, send,
   },
 });
 
+/** @type {Rows<import("./desk/outbox.js").Entry>} */
+const waiting = new Rows(part("waiting"), (first) => {
+  const title = h("strong", { dir: "auto" });
+  const about = h("span");
+  // In a window of its own: what was typed here stays.
+  const login = h("a.button", { href: "/login?next=/field", target: "_blank", rel: "noopener" }, t("login.again"));
+  const drop = h("button.button", { type: "button" }, t("drop"));
+  drop.addEventListener("click", () => outbox.take(first.id));
+  const node = h("li.banner", {}, title, about, login, drop);
+  return {
+    node,
+    show: (entry) => {
+      const state = entry.refused ? "refused" : entry.tries === 0 ? "sending" : entry.waits;
+      node.classList.toggle("banner--danger", entry.refused !== null);
+      node.classList.toggle("banner--warning", entry.refused === null);
+      put(node, "data-state", state);
+      write(title, String(entry.body["title"]));
+      write(about, entry.refused?.title || t(state));
+      put(login, "hidden", state !== "login");
+      put(drop, "hidden", entry.refused === null);
+    },
+  };
+});
+
+/** @type {Rows<Incident>} */
+const known = new Rows(part("known"), () => {
+  const level = h("b.level");
+  const title = h("span", { dir: "auto" });
+  const about = h("span.muted.number");
+  return {
+    node: h("li.report__known", {}, level, title, about),
+    show: (incident) => {
+      put(level, "data-level", incident.status === "open" ? incident.level : null);
+      write(level, ROMAN[incident.level] ?? "");
+      write(title, incident.title);
+      write(about, `${incident.number} · ${t(incident.status)}`);
+    },
+  };
+});
+
 function drawWaiting() {
-  part("waiting").replaceChildren(...outbox.entries().map((entry) => {
-    const state = entry.refused ? "refused" : entry.tries === 0 ? "sending" : entry.waits;
-    const node = h(`li.banner.banner--${entry.refused ? "danger" : "warning"}`, { "data-state": state }, h("strong", {}, String(entry.body["title"])), h("span", {}, entry.refused?.title || t(state)));
-    if (entry.refused) {
-      const drop = h("button.button", { type: "button" }, t("drop"));
-      drop.addEventListener("click", () => outbox.take(entry.id));
-      node.append(drop);
-    }
-    return node;
-  }));
+  waiting.show(outbox.entries(), (entry) => entry.id);
 }
 
 async function drawKnown() {
   const reply = await call("GET", "/incidents");
   if (!reply.ok) return;
   const own = /** @type {Incident[]} */ (reply.body).filter((incident) => page.site === null || incident.site === page.site);
-  part("known").replaceChildren(...(own.length === 0 ? [h("li.muted", {}, t("none"))] : own.slice(0, KNOWN).map((incident) =>
-    h("li.report__known", {}, h("b.level", { "data-level": incident.status === "open" ? incident.level : null }, ROMAN[incident.level] ?? ""),
-      h("span", {}, incident.title), h("span.muted.number", {}, `${incident.number} · ${t(incident.status)}`)))));
+  known.show(own.slice(0, KNOWN), (incident) => incident.id);
+  put(part("none"), "hidden", own.length > 0);
 }
 
 locate.addEventListener("click", () => {

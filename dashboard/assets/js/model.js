@@ -1,4 +1,4 @@
-/** What the wall knows: the topics' snapshots, kept current by events and ticks; no page, no clock. */
+/** What a page knows: the topics' snapshots, kept current by events and ticks; no page, no clock. */
 
 /**
  * @typedef {import("./topics.js").Topics} Topics
@@ -31,8 +31,22 @@ export class Model {
   #held = new Set();
   /** Whether a whole snapshot ever came. */
   known = false;
-  /** Grows with every change but readings: views that draw rarely look at it. */
-  revision = 0;
+  /** How often each topic changed, ticks' readings aside. @type {Map<string, number>} */
+  #revisions = new Map();
+
+  /**
+   * Grows with every change of these topics: a panel that shows nothing else is drawn only then.
+   *
+   * @param {...import("./topics.js").TopicName} topics
+   */
+  revision(...topics) {
+    return topics.reduce((sum, topic) => sum + (this.#revisions.get(topic) ?? 0), 0);
+  }
+
+  /** @param {string} topic */
+  #changed(topic) {
+    this.#revisions.set(topic, (this.#revisions.get(topic) ?? 0) + 1);
+  }
 
   /**
    * Take over a snapshot; topics that are absent or null stay as they are.
@@ -47,10 +61,10 @@ export class Model {
       if (state === null || !(topic in this.topics)) continue;
       Object.assign(this.topics, { [topic]: state });
       this.#held.add(topic);
+      this.#changed(topic);
     }
     this.topics.journal = this.topics.journal.filter(({ kind }) => !UNSAID.has(kind)).map((event) => ({ ...event, state: null }));
     if ("incidents" in snapshot) this.known = true;
-    this.revision += 1;
     return this.openIncidents().filter((now) => grave(now, first ? undefined : before[now.id])).reverse();
   }
 
@@ -79,7 +93,8 @@ export class Model {
     }
     // The journal is for reading: a state kept in forty rows would only hold memory.
     if (!UNSAID.has(event.kind)) this.topics.journal = [{ ...event, state: null }, ...this.topics.journal].slice(0, JOURNAL);
-    this.revision += 1;
+    this.#changed(topic);
+    if (topic !== "journal") this.#changed("journal");
     return risen;
   }
 
@@ -98,7 +113,7 @@ export class Model {
     }
     if (JSON.stringify(tick.system) !== JSON.stringify(this.topics.system)) {
       this.topics.system = tick.system;
-      this.revision += 1;
+      this.#changed("system");
     }
     return unknown;
   }

@@ -1,6 +1,6 @@
 /** The first page: the consultations that are open now. */
 
-import { h } from "../dom.js";
+import { Rows, h, put, write } from "../dom.js";
 import { call } from "./api.js";
 
 const REFRESH_MS = 10_000;
@@ -14,31 +14,34 @@ function t(key, values = {}) {
   return (page.messages[`chooser.live.${key}`] ?? key).replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
-let shown = "";
-
 /** @param {HTMLElement} box */
-async function show(box) {
-  const reply = await call("GET", "/rooms");
-  const state = JSON.stringify(reply);
-  if (state === shown) return;
-  shown = state;
-  if (!reply.ok) {
-    box.replaceChildren(h("li.desk-empty", {}, t("unreached")));
-    return;
-  }
-  /** @type {(import("../topics.js").Room)[]} */
-  const rooms = reply.body;
-  box.replaceChildren(
-    ...(rooms.length === 0
-      ? [h("li.desk-empty", {}, t("none"))]
-      : rooms.map((room) => {
-          const here = room.present.filter((person) => person.connected).length;
-          return h("li.rooms__room.rooms__room--row", {}, h("strong", {}, room.title), h("span.muted", {}, t("present", { n: here })), h("a.button", { href: `/rooms/${encodeURIComponent(room.id)}` }, t("go")));
-        })),
-  );
+function openRooms(box) {
+  const said = h("p.desk-empty", { hidden: true });
+  box.after(said);
+  /** @type {Rows<import("../topics.js").Room>} */
+  const rows = new Rows(box, (first) => {
+    const title = h("strong", { dir: "auto" });
+    const present = h("span.muted");
+    const node = h("li.rooms__room.rooms__room--row", {}, title, present, h("a.button", { href: `/rooms/${encodeURIComponent(first.id)}` }, t("go")));
+    return {
+      node,
+      show: (room) => {
+        write(title, room.title);
+        write(present, t("present", { n: room.present.filter((person) => person.connected).length }));
+      },
+    };
+  });
+  return async () => {
+    const reply = await call("GET", "/rooms");
+    const rooms = reply.ok ? /** @type {import("../topics.js").Room[]} */ (reply.body) : [];
+    rows.show(rooms, (room) => room.id);
+    write(said, t(reply.ok ? "none" : "unreached"));
+    put(said, "hidden", rooms.length > 0);
+  };
 }
 
 if (list !== null && page.rooms) {
-  void show(list);
-  setInterval(() => void show(list), REFRESH_MS);
+  const show = openRooms(list);
+  void show();
+  setInterval(() => void show(), REFRESH_MS);
 }

@@ -1,15 +1,22 @@
-/** The selected incident: its facts, its level to be changed, its end, and its timeline from the journal. */
+/** The selected incident: its facts, its level and figures to be changed, its end, and its timeline from the journal. */
 
-import { h } from "../dom.js";
+import { Rows, h, put, write } from "../dom.js";
 import { call } from "./api.js";
+import { settle } from "./conflict.js";
 import { ask } from "./dialog.js";
 import { whereOf } from "./incidents.js";
-import { confirmToll, isTyped, tollRow } from "./toll.js";
+import { FIGURES, confirmToll, figureInput, parseToll, typedFigure } from "./toll.js";
 
 /** @typedef {import("./incidents.js").Incident} Incident */
+/** @typedef {import("./versions.js").Change} Change */
+/** @typedef {import("./toll.js").Toll} Toll */
 /** @typedef {import("../topics.js").JournalEvent} JournalEvent */
 
 const TIMELINE_LIMIT = 200;
+const LEVELS = [1, 2, 3, 4];
+const FACTS = /** @type {const} */ (["class", "where", "at", "intake"]);
+/** Figures typed and not sent are kept for so many incidents at most. */
+const TYPED_LIMIT = 20;
 
 export class Detail {
   /** @type {string | null} */
@@ -17,10 +24,12 @@ export class Detail {
   #revision = -1;
   /** @type {JournalEvent[]} */
   #timeline = [];
-  /** The level chosen and not yet confirmed. */
-  #wanted = 0;
-  /** The row of figures, kept while somebody types in it. @type {{id: string, node: HTMLFormElement} | null} */
-  #figures = null;
+  /** The level chosen and not yet confirmed, and the one that was on the screen then. @type {{level: number, seen: number} | null} */
+  #wanted = null;
+  /** The figures that were on the screen before anybody typed over them. @type {Toll} */
+  #seen = { deaths: null, injuries: null, loss: null };
+  /** What was typed into the figures of other incidents and not sent. @type {Map<string, {seen: Toll, typed: string[]}>} */
+  #typed = new Map();
 
   /**
    * @param {HTMLElement} box
@@ -28,16 +37,66 @@ export class Detail {
    * @param {(incident: Incident) => void} openRoom
    */
   constructor(box, desk, openRoom) {
-    this.box = box;
     this.desk = desk;
-    this.openRoom = openRoom;
+    const { words } = desk;
+    this.empty = h("p.desk-empty");
+    this.level = h("span.level");
+    this.number = h("span.number.muted");
+    this.status = h("span.badge");
+    const button = (/** @type {string} */ action, /** @type {(incident: Incident) => void} */ run) => {
+      const made = h("button.button", { type: "button", "data-action": action }, words.t(`detail.${action}`));
+      made.addEventListener("click", () => this.#with(run));
+      return made;
+    };
+    this.room = button("room", openRoom);
+    this.end = button("close", (incident) => void this.#close(incident));
+    this.title = h("h3.detail__title", { dir: "auto" });
+    this.facts = FACTS.map((name) => ({ name, value: h("dd", { dir: "auto" }) }));
+    this.levels = LEVELS.map((level) => {
+      const made = h("button.button.level-button", { type: "button", "data-action": `level-${level}` },
+        h("span.level", { "data-level": level }, `${words.shape(level)} ${words.roman(level)}`), words.t(`level.${level}`));
+      made.addEventListener("click", () => this.#with((incident) => this.#want(incident, level)));
+      return { level, button: made };
+    });
+    this.confirm = h("button.button.button--primary", { type: "button", "data-action": "confirm" });
+    this.confirm.addEventListener("click", () => this.#with((incident) => void this.#raise(incident)));
+    this.actions = h("div.detail__actions", {}, h("div.detail__levels", { role: "group", "aria-label": words.t("detail.level") },
+      h("span.field__label", {}, words.t("detail.level")), ...this.levels.map(({ button: each }) => each)), this.confirm);
+    this.inputs = FIGURES.map((name) => {
+      const input = figureInput(`toll-${name}`, name);
+      put(input, "placeholder", words.t("toll.unknown"));
+      return { name, input };
+    });
+    this.save = h("button.button", { type: "submit", "data-action": "toll" }, words.t("toll.save"));
+    this.figures = h("form.detail__toll", { "aria-label": words.t("toll.heading"), novalidate: true },
+      ...this.inputs.map(({ name, input }) => h("div.field", {}, h("label", { for: input.id }, words.t(`intake.${name}`)), input)), this.save);
+    this.figures.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#with((incident) => void this.#count(incident));
+    });
+    const timeline = h("ol.timeline", { "aria-label": words.t("detail.timeline") });
+    this.events = new Rows(timeline, (/** @type {JournalEvent} */ event) => this.#event(event));
+    this.whole = h("div.detail", { hidden: true },
+      h("header.detail__head", {}, h("p.detail__line", {}, this.level, this.number, this.status, h("span.buttons", {}, this.room, this.end)), this.title,
+        h("dl.facts", {}, ...this.facts.map(({ name, value }) => h("div", {}, h("dt", {}, words.t(`detail.${name}`)), value)))),
+      this.actions, this.figures, h("section.detail__timeline", {}, h("h4.panel__title", {}, words.t("detail.timeline")), timeline));
+    box.append(this.empty, this.whole);
   }
 
   /** @param {string} id */
   async show(id) {
-    this.#wanted = 0;
-    if (this.#id !== id) this.#timeline = [];
-    this.#id = id;
+    if (this.#id !== id) {
+      this.#keepTyped();
+      this.#timeline = [];
+      this.#wanted = null;
+      this.#id = id;
+      const kept = this.#typed.get(id);
+      this.#typed.delete(id);
+      this.#seen = kept?.seen ?? { deaths: null, injuries: null, loss: null };
+      this.inputs.forEach(({ name, input }, index) => {
+        input.value = kept?.typed[index] ?? typedFigure(name, this.#seen[name]);
+      });
+    }
     this.#revision = -1;
     this.draw();
     await this.#load(id);
@@ -64,169 +123,135 @@ export class Detail {
   event(event) {
     if (event.subject !== this.#id || this.#timeline.some((each) => each.id === event.id)) return;
     this.#timeline = [event, ...this.#timeline].slice(0, TIMELINE_LIMIT);
+    this.#revision = -1;
   }
 
   draw() {
-    const { model, words } = this.desk;
-    if (this.#revision === model.revision) return;
-    this.#revision = model.revision;
-    const incident = /** @type {Incident | undefined} */ (this.#id === null ? undefined : model.topics.incidents[this.#id]);
-    if (incident === undefined) {
-      this.box.replaceChildren(h("p.desk-empty", {}, words.t(this.#id === null ? "detail.none" : "detail.gone")));
-      return;
-    }
-    const focused = document.activeElement?.closest("[data-action]")?.getAttribute("data-action");
-    const inside = this.box.contains(document.activeElement);
-    this.box.replaceChildren(this.#head(incident), this.#levels(incident), this.#toll(incident), this.#events());
-    if (inside && focused) /** @type {HTMLElement | null} */ (this.box.querySelector(`[data-action="${focused}"]`))?.focus();
-  }
-
-  /** @param {Incident} incident */
-  #head(incident) {
-    const { words, model } = this.desk;
-    const facts = /** @type {[string, string][]} */ ([
-      ["class", words.t(`class.${incident.class}`)],
-      ["where", whereOf(incident, words, model)],
-      ["at", words.stamp(incident.at)],
-      ["intake", [words.stamp(incident.opened_at), incident.by].filter((part) => part !== "").join(" · ")],
-    ]);
-    return h(
-      "header.detail__head", {},
-      h("p.detail__line", {}, h("span.level", { "data-level": incident.level }, `${words.shape(incident.level)} ${words.level(incident.level)}`), h("span.number.muted", {}, incident.number),
-        h("span.badge", {}, words.t(`status.${incident.status}`)), this.#others(incident)),
-      h("h3.detail__title", {}, incident.title),
-      h("dl.facts", {}, ...facts.map(([name, text]) => h("div", {}, h("dt", {}, words.t(`detail.${name}`)), h("dd", {}, text)))),
-    );
-  }
-
-  /** @param {Incident} incident */
-  #levels(incident) {
-    const { words } = this.desk;
-    const row = h("div.detail__actions");
-    if (incident.status === "open" && this.desk.may("incident.change", incident.site)) {
-      const levels = h("div.detail__levels", { role: "group", "aria-label": words.t("detail.level") }, h("span.field__label", {}, words.t("detail.level")));
-      for (const level of [1, 2, 3, 4]) {
-        const now = level === incident.level;
-        const button = h("button.button.level-button", { type: "button", "data-action": `level-${level}`, "aria-pressed": String(now), "data-wanted": level === this.#wanted },
-          h("span.level", { "data-level": level }, `${words.shape(level)} ${words.roman(level)}`), words.t(`level.${level}`));
-        button.addEventListener("click", () => {
-          this.#wanted = now ? 0 : level;
-          this.#revision = -1;
-          this.draw();
-          /** @type {HTMLElement | null} */ (this.box.querySelector("[data-action=confirm]"))?.focus();
-        });
-        levels.append(button);
+    const { model, words, may } = this.desk;
+    const revision = model.revision("incidents", "sites");
+    if (this.#revision === revision) return;
+    this.#revision = revision;
+    const incident = this.#incident();
+    put(this.empty, "hidden", incident !== undefined);
+    put(this.whole, "hidden", incident === undefined);
+    write(this.empty, words.t(this.#id === null ? "detail.none" : "detail.gone"));
+    if (incident === undefined) return;
+    const now = this.desk.now();
+    const changeable = incident.status === "open" && may("incident.change", incident.site);
+    put(this.level, "data-level", incident.level);
+    write(this.level, `${words.shape(incident.level)} ${words.level(incident.level)}`);
+    write(this.number, incident.number);
+    write(this.status, words.t(`status.${incident.status}`));
+    put(this.room, "hidden", !may("room.open"));
+    put(this.end, "hidden", !changeable);
+    write(this.title, incident.title);
+    const said = {
+      class: words.t(`class.${incident.class}`), where: whereOf(incident, words, model), at: words.stamp(incident.at, now),
+      intake: [words.stamp(incident.opened_at, now), incident.by].filter((part) => part !== "").join(" · "),
+    };
+    for (const { name, value } of this.facts) write(value, said[name]);
+    put(this.actions, "hidden", !changeable);
+    this.#drawLevels(incident);
+    for (const { name, input } of this.inputs) {
+      // What somebody typed stays; what nobody touched is what is known now.
+      if (input.value === typedFigure(name, this.#seen[name])) {
+        this.#seen[name] = incident[name];
+        const text = typedFigure(name, incident[name]);
+        if (input.value !== text) input.value = text;
       }
-      row.append(levels);
-      if (this.#wanted !== 0) {
-        const wanted = this.#wanted;
-        const key = wanted < incident.level ? "detail.raise" : "detail.lower";
-        const confirm = h("button.button.button--primary", { type: "button", "data-action": "confirm" }, words.t(key, { level: words.level(wanted) }));
-        confirm.addEventListener("click", () => void this.#change(incident, { level: wanted }));
-        row.append(confirm);
-      }
+      input.disabled = !changeable;
     }
-    return row;
+    put(this.save, "hidden", !changeable);
+    this.events.show(this.#timeline, (event) => String(event.id));
   }
 
   /** @param {Incident} incident */
-  #toll(incident) {
-    if (this.#figures?.id === incident.id && isTyped(this.#figures.node)) return this.#figures.node;
-    const may = incident.status === "open" && this.desk.may("incident.change", incident.site);
-    const node = tollRow(this.desk.words, incident, may ? {
-      change: (toll) => void this.#count(incident, toll),
-      wrong: (name) => this.desk.say(this.desk.words.t("toll.wrong", { name: this.desk.words.t(`intake.${name}`) }), "bad"),
-    } : null);
-    this.#figures = { id: incident.id, node };
-    return node;
-  }
-
-  /** @param {Incident} incident @param {import("./toll.js").Toll} toll */
-  async #count(incident, toll) {
-    if (await confirmToll(this.desk.words, incident, toll, [h("p", {}, incident.title)])) await this.#change(incident, { toll });
-  }
-
-  /** What may be done beside the level. @param {Incident} incident */
-  #others(incident) {
+  #drawLevels(incident) {
     const { words } = this.desk;
-    const others = h("div.buttons");
-    if (this.desk.may("room.open")) {
-      const room = h("button.button", { type: "button", "data-action": "room" }, words.t("detail.room"));
-      room.addEventListener("click", () => this.openRoom(incident));
-      others.append(room);
+    const wanted = this.#wanted?.level ?? incident.level;
+    for (const { level, button } of this.levels) {
+      put(button, "aria-pressed", String(level === incident.level));
+      put(button, "data-wanted", level === wanted && level !== incident.level);
     }
-    if (incident.status === "open" && this.desk.may("incident.change", incident.site)) {
-      const close = h("button.button", { type: "button", "data-action": "close" }, words.t("detail.close"));
-      close.addEventListener("click", () => void this.#close(incident));
-      others.append(close);
-    }
-    return others;
+    put(this.confirm, "hidden", wanted === incident.level);
+    write(this.confirm, words.t(wanted < incident.level ? "detail.raise" : "detail.lower", { level: words.level(wanted) }));
   }
 
-  #events() {
+  /** @param {JournalEvent} event */
+  #event(event) {
     const { words, page } = this.desk;
-    const list = h("ol.timeline", { "aria-label": words.t("detail.timeline") });
-    for (const event of this.#timeline) {
-      list.append(h("li", {}, h("time.number", { datetime: new Date(event.at).toISOString() }, words.stamp(event.at)), h("span", {}, event.summary[page.lang]), h("span.quiet", {}, event.actor)));
-    }
-    return h("section.detail__timeline", {}, h("h4.panel__title", {}, words.t("detail.timeline")), list);
+    const node = h("li", {}, h("time.number", { datetime: new Date(event.at).toISOString() }, words.stamp(event.at, this.desk.now())), h("span", { dir: "auto" }, event.summary[page.lang]), h("span.quiet", {}, event.actor));
+    return { node, show: () => {} };
+  }
+
+  #incident() {
+    return /** @type {Incident | undefined} */ (this.#id === null ? undefined : this.desk.model.topics.incidents[this.#id]);
+  }
+
+  /** @param {(incident: Incident) => void} run */
+  #with(run) {
+    const incident = this.#incident();
+    if (incident !== undefined) run(incident);
+  }
+
+  /** @param {Incident} incident @param {number} level */
+  #want(incident, level) {
+    this.#wanted = level === incident.level ? null : { level, seen: incident.level };
+    this.#drawLevels(incident);
+    if (this.#wanted !== null) this.confirm.focus();
+  }
+
+  /** @param {Incident} incident */
+  async #raise(incident) {
+    if (this.#wanted === null) return;
+    await this.#change(incident, { level: this.#wanted.level }, { ...incident, level: this.#wanted.seen });
   }
 
   /** @param {Incident} incident */
   async #close(incident) {
     const { words } = this.desk;
-    const answer = await ask(words.t("close.title", { number: incident.number }), [h("p", {}, incident.title), h("p.muted", {}, words.t("close.text"))], [
+    const answer = await ask(words.t("close.title", { number: incident.number }), [h("p", { dir: "auto" }, incident.title), h("p.muted", {}, words.t("close.text"))], [
       { value: "close", text: words.t("close.yes"), kind: "primary" },
       { value: "", text: words.t("cancel") },
     ]);
-    if (answer === "close") await this.#change(incident, { status: "closed" });
+    if (answer === "close") await this.#change(incident, { status: "closed" }, incident);
+  }
+
+  /** @param {Incident} incident */
+  async #count(incident) {
+    const { words } = this.desk;
+    const [deaths = "", injuries = "", loss = ""] = this.inputs.map(({ input }) => input.value);
+    const read = parseToll({ deaths, injuries, loss });
+    if ("wrong" in read) {
+      this.desk.say(words.t("toll.wrong", { name: words.t(`intake.${read.wrong}`) }), "bad");
+      this.inputs.find(({ name }) => name === read.wrong)?.input.focus();
+      return;
+    }
+    const seen = { ...incident, ...this.#seen };
+    if (await confirmToll(words, seen, read.toll, [h("p", { dir: "auto" }, incident.title)])) await this.#change(incident, read.toll, seen);
   }
 
   /**
-   * Send a change with the version that was on the screen; on a conflict show both and let the officer decide.
+   * Send a change. Where somebody else changed the same incident meanwhile, both versions are shown and the officer chooses field by field.
    *
-   * @param {Incident} incident
-   * @param {{level: number} | {status: "closed"} | {toll: import("./toll.js").Toll}} change
+   * @param {Incident} incident as it is now
+   * @param {Change} change
+   * @param {Incident} seen as it was on the screen when the change was made
    */
-  async #change(incident, change) {
-    const { words } = this.desk;
-    const reply = await call("PATCH", `/incidents/${incident.id}`, { ...change, version: incident.version });
-    if (reply.ok) {
-      if ("toll" in change) this.#figures = null;
-      this.#wanted = 0;
-      this.#revision = -1;
-      this.draw();
-      this.desk.say(words.t("change.done", { number: incident.number }), "good");
-      return;
-    }
-    if (reply.problem.status !== 409) {
-      this.desk.say(words.problem(reply.problem), "bad");
-      return;
-    }
-    const latest = await call("GET", `/incidents/${incident.id}`);
-    if (!latest.ok) {
-      this.desk.say(words.problem(latest.problem), "bad");
-      return;
-    }
-    const theirs = /** @type {Incident & {timeline: JournalEvent[]}} */ (latest.body);
-    const told = (/** @type {number} */ level, /** @type {string} */ status) => `${words.level(level)} · ${words.t(`status.${status}`)}`;
-    const mine = "level" in change ? told(change.level, incident.status) : "status" in change ? told(incident.level, change.status) : words.t("toll.heading");
-    const by = theirs.timeline[0];
-    const choices = theirs.status === "open" ? [{ value: "mine", text: words.t("conflict.mine") }] : [];
-    const answer = await ask(
-      words.t("conflict.title", { number: incident.number }),
-      [
-        h("dl.facts.facts--wide", {},
-          h("div", {}, h("dt", {}, words.t("conflict.seen")), h("dd", {}, told(incident.level, incident.status))),
-          h("div", {}, h("dt", {}, words.t("conflict.theirs", { who: by?.actor ?? "" })), h("dd", {}, told(theirs.level, theirs.status))),
-          h("div", {}, h("dt", {}, words.t("conflict.yours")), h("dd", {}, mine))),
-      ],
-      [{ value: "", text: words.t("conflict.keep"), kind: "primary" }, ...choices],
-    );
-    this.#wanted = 0;
-    this.#figures = null;
+  async #change(incident, change, seen) {
+    if (!(await settle(this.desk, incident, change, seen)) || this.#id !== incident.id) return;
+    this.#wanted = null;
+    // What was typed has been sent or given up; the feed brings what holds.
+    if (!("level" in change || "status" in change)) for (const { name, input } of this.inputs) input.value = typedFigure(name, this.#seen[name]);
     this.#revision = -1;
     this.draw();
-    if (answer === "mine") await this.#change(theirs, change);
+  }
+
+  /** Keep what was typed into the figures, for when the incident is selected again. */
+  #keepTyped() {
+    const typed = this.inputs.map(({ input }) => input.value);
+    if (this.#id === null || this.inputs.every(({ name }, index) => typed[index] === typedFigure(name, this.#seen[name]))) return;
+    this.#typed.set(this.#id, { seen: this.#seen, typed });
+    for (const id of this.#typed.keys()) if (this.#typed.size > TYPED_LIMIT) this.#typed.delete(id);
   }
 }

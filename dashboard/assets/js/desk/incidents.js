@@ -1,16 +1,20 @@
 /** The list of incidents: open first, worst first, newest first; walked with the arrow keys. */
 
-import { h, put, write } from "../dom.js";
+import { Rows, h, put, write } from "../dom.js";
 
 /** @typedef {import("../topics.js").Incident & {version: number}} Incident */
 
 const FLASH_MS = 2400;
 
 export class Incidents {
-  /** @type {Map<string, ReturnType<typeof makeRow>>} */
-  #rows = new Map();
+  /** @type {Rows<Incident>} */
+  #rows;
+  /** Those shown, with the node that says for how long. @type {Map<string, HTMLElement>} */
+  #since = new Map();
   /** @type {string | null} */
   selected = null;
+  /** Entered here and not in the list yet: selected as soon as it is. @type {string | null} */
+  #awaited = null;
   #revision = -1;
   #openOnly = false;
 
@@ -26,6 +30,14 @@ export class Incidents {
     this.count = h("div.counts");
     this.filter = h("button.button.button--quiet.incidents__filter", { type: "button", "aria-pressed": "false" }, words.t("list.open.only"));
     this.body = h("tbody", { id: "incident-rows" });
+    this.#rows = new Rows(this.body, (incident) => makeRow(incident.id, desk, this.#since));
+    this.counts = [1, 2, 3, 4].map((level) => {
+      const n = h("span.number");
+      const shape = h("span.level", {}, `${words.shape(level)} ${words.roman(level)}`);
+      return { level, n, shape, node: h("span.counts__level", {}, shape, n) };
+    });
+    this.all = h("strong.counts__all");
+    this.count.append(this.all, ...this.counts.map(({ node }) => node));
     this.empty = h("p.desk-empty", { hidden: true }, words.t("list.empty"));
     const heads = ["level", "number", "title", "class", "where", "since", "status"].map((name) => h(`th.cell-${name}`, { scope: "col" }, words.t(`list.${name}`)));
     const table = h("table.table.incidents", { "aria-label": words.t("list.heading") }, h("thead", {}, h("tr", {}, ...heads)), this.body);
@@ -45,20 +57,26 @@ export class Incidents {
 
   /** Put the keyboard on the selected row, or the first one. */
   focus() {
-    const row = this.#rows.get(this.selected ?? "")?.node ?? this.body.querySelector("tr");
+    const row = this.#rows.get(this.selected ?? "") ?? this.body.querySelector("tr");
     /** @type {HTMLElement | null} */ (row)?.focus();
   }
 
   /** @param {string} id */
   select(id) {
+    this.#awaited = null;
     this.selected = id;
     this.#mark();
     this.chosen(id);
   }
 
+  /** Select what was just entered, as soon as the feed brings it. @param {string} id */
+  expect(id) {
+    this.#awaited = id;
+  }
+
   /** Show that this row is new or changed. @param {string} id */
   flash(id) {
-    const node = this.#rows.get(id)?.node;
+    const node = this.#rows.get(id);
     if (node === undefined) return;
     put(node, "data-changed", true);
     setTimeout(() => put(node, "data-changed", false), FLASH_MS);
@@ -67,63 +85,45 @@ export class Incidents {
   draw() {
     const { desk } = this;
     const { model, words } = desk;
-    if (this.#revision !== model.revision) {
-      this.#revision = model.revision;
+    const revision = model.revision("incidents", "sites");
+    if (this.#revision !== revision) {
+      this.#revision = revision;
       const all = /** @type {Incident[]} */ (Object.values(model.topics.incidents));
       const shown = all
         .filter((incident) => !this.#openOnly || incident.status === "open")
         .sort((a, b) => Number(a.status === "closed") - Number(b.status === "closed") || a.level - b.level || b.opened_at - a.opened_at);
-      this.#arrange(shown);
+      this.#rows.show(shown, (incident) => incident.id);
+      for (const id of this.#since.keys()) if (this.#rows.get(id) === undefined) this.#since.delete(id);
+      this.#mark();
       this.#drawCounts(all);
       put(this.empty, "hidden", shown.length > 0 || !model.known);
     }
-    for (const [id, row] of this.#rows) {
+    for (const [id, node] of this.#since) {
       const incident = model.topics.incidents[id];
-      if (incident) write(row.since, words.span(Math.max(0, desk.now() - incident.at)));
+      if (incident) write(node, words.span(Math.max(0, desk.now() - incident.at)));
     }
+    if (this.#awaited !== null && model.topics.incidents[this.#awaited] !== undefined) this.select(this.#awaited);
   }
 
   /** @param {Incident[]} all */
   #drawCounts(all) {
     const { words } = this.desk;
     const open = all.filter((incident) => incident.status === "open");
-    this.count.replaceChildren(
-      h("strong.counts__all", { "data-open": open.length }, words.t("list.open", { n: open.length })),
-      ...[1, 2, 3, 4].map((level) => {
-        const n = open.filter((incident) => incident.level === level).length;
-        return h("span.counts__level", { "data-none": n === 0 }, h("span.level", { "data-level": n === 0 ? null : level }, `${words.shape(level)} ${words.roman(level)}`), h("span.number", {}, String(n)));
-      }),
-    );
-  }
-
-  /** @param {Incident[]} shown */
-  #arrange(shown) {
-    const keep = new Set(shown.map((incident) => incident.id));
-    for (const [id, row] of this.#rows) {
-      if (keep.has(id)) continue;
-      row.node.remove();
-      this.#rows.delete(id);
+    put(this.all, "data-open", open.length);
+    write(this.all, words.t("list.open", { n: open.length }));
+    for (const { level, n, shape, node } of this.counts) {
+      const count = open.filter((incident) => incident.level === level).length;
+      put(node, "data-none", count === 0);
+      put(shape, "data-level", count === 0 ? null : level);
+      write(n, String(count));
     }
-    const focused = document.activeElement;
-    shown.forEach((incident, index) => {
-      let row = this.#rows.get(incident.id);
-      if (row === undefined) {
-        row = makeRow(incident.id);
-        this.#rows.set(incident.id, row);
-      }
-      row.show(incident, this.desk);
-      if (this.body.children[index] !== row.node) this.body.insertBefore(row.node, this.body.children[index] ?? null);
-    });
-    // Moving a row takes its focus away.
-    if (focused instanceof HTMLElement && focused !== document.activeElement && this.body.contains(focused)) focused.focus();
-    this.#mark();
   }
 
   #mark() {
-    const tabbed = this.#rows.has(this.selected ?? "") ? this.selected : this.body.firstElementChild?.getAttribute("data-incident");
-    for (const [id, row] of this.#rows) {
-      put(row.node, "aria-selected", String(id === this.selected));
-      put(row.node, "tabindex", id === tabbed ? 0 : -1);
+    const tabbed = this.#rows.get(this.selected ?? "") ?? this.body.firstElementChild;
+    for (const row of this.body.children) {
+      put(row, "aria-selected", String(row.getAttribute("data-incident") === this.selected));
+      put(row, "tabindex", row === tabbed ? 0 : -1);
     }
   }
 
@@ -143,21 +143,25 @@ export class Incidents {
   }
 }
 
-/** @param {string} id */
-function makeRow(id) {
+/**
+ * @param {string} id
+ * @param {import("./context.js").Desk} desk
+ * @param {Map<string, HTMLElement>} since
+ */
+function makeRow(id, { words, model }, since) {
   const level = h("span.level");
   const number = h("td.cell-number.number");
-  const title = h("td.cell-title");
+  const title = h("td.cell-title", { dir: "auto" });
   const cls = h("td.cell-class");
   const where = h("td.cell-where");
-  const since = h("span.number");
+  const lasting = h("span.number");
   const status = h("td.cell-status");
-  const node = h("tr", { "data-incident": id, tabindex: -1 }, h("td.cell-level", {}, level), number, title, cls, where, h("td.cell-since", {}, since), status);
+  const node = h("tr", { "data-incident": id, tabindex: -1 }, h("td.cell-level", {}, level), number, title, cls, where, h("td.cell-since", {}, lasting), status);
+  since.set(id, lasting);
   return {
     node,
-    since,
-    /** @param {Incident} incident @param {import("./context.js").Desk} desk */
-    show(incident, { words, model }) {
+    /** @param {Incident} incident */
+    show(incident) {
       put(node, "data-status", incident.status);
       put(node, "data-level", incident.level);
       put(level, "data-level", incident.status === "open" ? incident.level : null);

@@ -1,6 +1,6 @@
 /** The intake form (接报): an incident in under a minute by the keyboard alone, a draft that survives a reload, and what still waits to be sent. */
 
-import { h, put, write } from "../dom.js";
+import { Rows, h, put, write } from "../dom.js";
 import { Choice } from "./choice.js";
 import { SiteBox } from "./combobox.js";
 import { suggestedLevel } from "./grading.js";
@@ -28,11 +28,13 @@ export class Intake {
    * @param {import("./context.js").Desk} desk
    * @param {import("./outbox.js").Outbox} outbox
    * @param {string} draftKey
+   * @param {(id: string) => void} entered
    */
-  constructor(box, desk, outbox, draftKey) {
+  constructor(box, desk, outbox, draftKey, entered) {
     this.desk = desk;
     this.outbox = outbox;
     this.draftKey = draftKey;
+    this.entered = entered;
     const { words } = desk;
     const changed = () => this.#changed();
     this.title = /** @type {HTMLInputElement} */ (
@@ -63,6 +65,7 @@ export class Intake {
     this.time = /** @type {HTMLInputElement} */ (h("input.input", { id: "intake-time", maxlength: 20, autocomplete: "off", placeholder: words.t("intake.time.placeholder"), "aria-describedby": "intake-time-note" }));
     this.timeNote = h("p.field__hint", { id: "intake-time-note" });
     this.waiting = h("ul.outbox", { "aria-live": "polite" });
+    this.entries = new Rows(this.waiting, (/** @type {import("./outbox.js").Entry} */ entry) => this.#waits(entry));
     this.said = h("p.intake__said", { role: "status" });
     this.form = h(
       "form.form.intake", { novalidate: true, "aria-label": words.t("intake.heading") },
@@ -182,6 +185,7 @@ export class Intake {
       const body = { title, class: this.cls.value, level: Number(this.level.value), site: this.site.chosen?.id ?? null, place: this.place.value.trim(), at, ...read.toll };
       if (this.outbox.add(this.#id, body, now)) {
         this.#sentAt = performance.now();
+        this.entered(this.#id);
         this.#clear();
       } else complain(this.titleError, words.t("intake.outbox.full"));
       this.title.focus();
@@ -267,22 +271,35 @@ export class Intake {
 
   /** Show what waits to be sent, and what the server refused. */
   drawOutbox() {
+    this.entries.show(this.outbox.entries(), (entry) => entry.id);
+  }
+
+  /** @param {import("./outbox.js").Entry} first */
+  #waits(first) {
     const { words } = this.desk;
-    this.waiting.replaceChildren(
-      ...this.outbox.entries().map((entry) => {
+    const title = h("strong", { dir: "auto" });
+    const said = h("span");
+    // In a window of its own: what stands in this one stays.
+    const login = h("a.button", { href: "/login?next=/", target: "_blank", rel: "noopener" }, words.t("login.again"));
+    const edit = h("button.button", { type: "button" }, words.t("outbox.edit"));
+    const drop = h("button.button.button--quiet", { type: "button" }, words.t("outbox.drop"));
+    edit.addEventListener("click", () => this.#edit(first.id));
+    drop.addEventListener("click", () => this.outbox.take(first.id));
+    const buttons = h("div.buttons", {}, login, edit, drop);
+    const node = h("li.outbox__entry", {}, title, said, buttons);
+    return {
+      node,
+      /** @param {import("./outbox.js").Entry} entry */
+      show: (entry) => {
         const state = entry.refused ? "refused" : entry.tries === 0 ? "sending" : entry.waits;
-        const said = entry.refused ? words.problem(entry.refused) : words.t(`outbox.${state}`, { tries: entry.tries });
-        const node = h("li.outbox__entry", { "data-state": state }, h("strong", {}, String(entry.body.title)), h("span", {}, said));
-        if (entry.refused) {
-          const edit = h("button.button", { type: "button" }, words.t("outbox.edit"));
-          const drop = h("button.button.button--quiet", { type: "button" }, words.t("outbox.drop"));
-          edit.addEventListener("click", () => this.#edit(entry.id));
-          drop.addEventListener("click", () => this.outbox.take(entry.id));
-          node.append(h("div.buttons", {}, edit, drop));
-        }
-        return node;
-      }),
-    );
+        put(node, "data-state", state);
+        write(title, String(entry.body.title));
+        write(said, entry.refused ? words.problem(entry.refused) : words.t(`outbox.${state}`, { tries: entry.tries }));
+        put(buttons, "hidden", state !== "refused" && state !== "login");
+        put(login, "hidden", state !== "login");
+        for (const button of [edit, drop]) put(button, "hidden", state !== "refused");
+      },
+    };
   }
 
   /** @param {string} id */

@@ -1,9 +1,12 @@
 /** The newest entries of the journal, newest first; an entry of an incident leads to it. */
 
-import { h } from "../dom.js";
+import { Rows, h, put, write } from "../dom.js";
+
+/** @typedef {import("../topics.js").JournalEvent} JournalEvent */
 
 export class Journal {
-  #newest = -1;
+  #revision = -1;
+  #newest = 0;
 
   /**
    * @param {HTMLElement} box
@@ -14,27 +17,38 @@ export class Journal {
     this.desk = desk;
     this.chosen = chosen;
     this.list = h("ol.journal", { "aria-label": desk.words.t("journal.heading"), tabindex: 0 });
-    box.append(this.list);
+    this.empty = h("p.desk-empty", { hidden: true }, desk.words.t("journal.none"));
+    box.append(this.list, this.empty);
+    this.rows = new Rows(this.list, (/** @type {JournalEvent} */ event) => this.#row(event));
   }
 
   draw() {
+    const { model } = this.desk;
+    const revision = model.revision("journal", "incidents");
+    if (revision === this.#revision) return;
+    this.#revision = revision;
+    this.rows.show(model.topics.journal, (event) => String(event.id));
+    put(this.list, "hidden", model.topics.journal.length === 0);
+    put(this.empty, "hidden", model.topics.journal.length > 0 || !model.known);
+    this.#newest = model.topics.journal[0]?.id ?? 0;
+  }
+
+  /** An entry never changes; only whether its incident can still be gone to. @param {JournalEvent} event */
+  #row(event) {
     const { model, words, page } = this.desk;
-    const newest = model.topics.journal[0]?.id ?? 0;
-    if (newest === this.#newest) return;
-    const before = this.#newest;
-    this.#newest = newest;
-    if (newest === 0) {
-      this.list.replaceChildren(h("li.desk-empty", {}, words.t("journal.none")));
-      return;
-    }
-    this.list.replaceChildren(
-      ...model.topics.journal.map((event) => {
-        const text = event.summary[page.lang];
-        const about = event.topic === "incidents" && model.topics.incidents[event.subject] !== undefined;
-        const said = about ? h("button.journal__link", { type: "button" }, text) : h("span", {}, text);
-        if (about) said.addEventListener("click", () => this.chosen(event.subject));
-        return h("li", { "data-changed": before > 0 && event.id > before }, h("time.number", { datetime: new Date(event.at).toISOString() }, words.moment(event.at, this.desk.now())), said, h("span.quiet.journal__who", {}, event.actor));
-      }),
-    );
+    const text = event.summary[page.lang];
+    const time = h("time.number", { datetime: new Date(event.at).toISOString() });
+    const said = event.topic === "incidents" ? h("button.journal__link", { type: "button", dir: "auto" }, text) : h("span", { dir: "auto" }, text);
+    said.addEventListener("click", () => {
+      if (model.topics.incidents[event.subject] !== undefined) this.chosen(event.subject);
+    });
+    const node = h("li", { "data-changed": this.#newest > 0 && event.id > this.#newest }, time, said, h("span.quiet.journal__who", {}, event.actor));
+    return {
+      node,
+      show: () => {
+        write(time, words.moment(event.at, this.desk.now()));
+        put(said, "disabled", event.topic === "incidents" && model.topics.incidents[event.subject] === undefined);
+      },
+    };
   }
 }

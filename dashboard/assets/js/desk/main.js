@@ -70,6 +70,7 @@ const feed = new Feed(socket, TOPICS, {
     live = now;
     if (now) {
       started = true;
+      put(place("desk-login"), "hidden", true);
       void outbox.flush();
     }
     draw();
@@ -87,7 +88,7 @@ const head = new Head(place("desk-head"), desk);
 /** @type {Intake | null} */
 let intake = null;
 if (desk.may("incident.create")) {
-  intake = new Intake(place("desk-intake"), desk, outbox, `fenghuo.desk.draft.${page.me.id}`);
+  intake = new Intake(place("desk-intake"), desk, outbox, `fenghuo.desk.draft.${page.me.id}`, (id) => incidents.expect(id));
   addEventListener("storage", (event) => {
     if (event.key === outbox.key) intake?.drawOutbox();
   });

@@ -1,6 +1,6 @@
 /** Stocks, teams and shelters: what there is and what is needed; amounts are changed in place. */
 
-import { h, put, write } from "../dom.js";
+import { Rows, h, put, write } from "../dom.js";
 import { amountState } from "../staleness.js";
 import { call } from "./api.js";
 
@@ -11,10 +11,7 @@ const MOST = 1e9;
 const MINUTE_MS = 60_000;
 
 export class Resources {
-  /** @type {Map<string, ReturnType<Resources["_make"]>>} */
-  #rows = new Map();
   #drawn = "";
-  #order = "";
   #wanted = "";
 
   /**
@@ -26,6 +23,7 @@ export class Resources {
     const { words } = desk;
     this.search = /** @type {HTMLInputElement} */ (h("input.input", { type: "search", "aria-label": words.t("resources.search"), placeholder: words.t("resources.search"), autocomplete: "off" }));
     this.body = h("tbody");
+    this.rows = new Rows(this.body, (/** @type {Resource} */ resource) => this.#row(resource.id));
     this.empty = h("p.desk-empty", { hidden: true }, words.t("resources.none"));
     const heads = ["name", "have", "need"].map((name) => h(`th.cell-${name}${name === "have" || name === "need" ? ".number" : ""}`, { scope: "col" }, words.t(`resources.${name}`)));
     box.append(this.search, h("div.resources__scroll", {}, h("table.table.resources", { "aria-label": words.t("resources.heading") }, h("thead", {}, h("tr", {}, ...heads)), this.body), this.empty));
@@ -39,21 +37,14 @@ export class Resources {
   draw() {
     const { model } = this.desk;
     // Ages go on without any event, a minute at a time.
-    const state = `${model.revision} ${Math.floor(this.desk.now() / MINUTE_MS)}`;
+    const state = `${model.revision("resources", "sites")} ${Math.floor(this.desk.now() / MINUTE_MS)}`;
     if (this.#drawn === state) return;
     this.#drawn = state;
     const shown = /** @type {Resource[]} */ (Object.values(model.topics.resources))
       .filter((resource) => this.#fits(resource))
       .sort((a, b) => Number(b.have < b.need) - Number(a.have < a.need) || TYPES.indexOf(a.type) - TYPES.indexOf(b.type) || a.name.zh.localeCompare(b.name.zh, "zh"));
-    const order = shown.map((resource) => resource.id).join("\n");
-    // While an amount is being typed its row stays where it is.
-    if (order !== this.#order && !this.body.contains(document.activeElement)) {
-      this.#order = order;
-      for (const resource of shown) if (!this.#rows.has(resource.id)) this.#rows.set(resource.id, this._make(resource.id));
-      this.body.replaceChildren(...shown.map((resource) => /** @type {HTMLElement} */ (this.#rows.get(resource.id)?.node)));
-    }
-    for (const resource of shown) this.#rows.get(resource.id)?.show(resource);
-    put(this.empty, "hidden", shown.length > 0);
+    this.rows.show(shown, (resource) => resource.id);
+    put(this.empty, "hidden", shown.length > 0 || !model.known);
   }
 
   /** @param {Resource} resource */
@@ -64,7 +55,7 @@ export class Resources {
   }
 
   /** @param {string} id */
-  _make(id) {
+  #row(id) {
     const { words } = this.desk;
     const name = h("span");
     const about = h("span.resources__about");
@@ -118,7 +109,7 @@ export class Resources {
     const { words } = this.desk;
     const unit = h("span.unit", { "aria-hidden": "true" });
     const plain = h("span.number");
-    const input = /** @type {HTMLInputElement} */ (h("input.input.amount", { type: "number", min: 0, step: "any", inputmode: "decimal", autocomplete: "off" }));
+    const input = /** @type {HTMLInputElement} */ (h("input.input.amount", { type: "text", inputmode: "decimal", maxlength: 12, autocomplete: "off" }));
     const node = h("span.amount-box", {}, plain, input, ...(which === "have" ? [unit] : []));
     /** @type {Resource | null} the state that is on the screen */
     let seen = null;
@@ -126,7 +117,7 @@ export class Resources {
       if (seen) input.value = words.amount(seen[which]);
     };
     const save = async () => {
-      const value = Number(input.value);
+      const value = Number(input.value.normalize("NFKC"));
       if (seen === null || input.value === words.amount(seen[which])) return;
       if (input.value.trim() === "" || !(value >= 0 && value <= MOST)) {
         this.desk.say(words.t("resources.bad"), "bad");
@@ -152,8 +143,6 @@ export class Resources {
         input.blur();
       }
     });
-    // A wheel over a focused number must not change a stock.
-    input.addEventListener("wheel", () => input.blur(), { passive: true });
     return {
       node,
       /** @param {Resource} resource */

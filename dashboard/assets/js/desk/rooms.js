@@ -1,6 +1,6 @@
 /** Consultations: open a room, see who is in and which site is missing, go there, and make a join link with its QR code. */
 
-import { h, put, write } from "../dom.js";
+import { Rows, h, put, write } from "../dom.js";
 import { call } from "./api.js";
 import { ask } from "./dialog.js";
 import { uuid7 } from "./uuid7.js";
@@ -36,7 +36,13 @@ export class Rooms {
       void this.#create();
     });
     if (desk.may("room.open")) box.append(this.form);
-    box.append(this.list);
+    this.empty = h("p.desk-empty", { hidden: true }, words.t("rooms.none"));
+    box.append(this.list, this.empty);
+    this.rows = new Rows(this.list, (/** @type {Room} */ room) => this.#row(room));
+    this.choices = new Rows(this.sites, (/** @type {import("../topics.js").Site} */ site) => {
+      const name = h("span");
+      return { node: h("label.check", {}, h("input", { type: "checkbox", value: site.id }), name), show: (now) => write(name, words.name(now.name)) };
+    });
   }
 
   /** Prepare a room about an incident: its title is there, one Enter opens it. @param {import("../topics.js").Incident} incident */
@@ -77,47 +83,52 @@ export class Rooms {
   }
 
   draw() {
-    const { model, words } = this.desk;
-    if (this.#revision === model.revision) return;
-    this.#revision = model.revision;
-    this.#drawSites();
-    const rooms = Object.values(model.topics.rooms).filter((room) => room.open).sort((a, b) => b.since - a.since);
-    const focused = document.activeElement?.getAttribute("data-room-action");
-    this.list.replaceChildren(...(rooms.length === 0 ? [h("li.desk-empty", {}, words.t("rooms.none"))] : rooms.map((room) => this.#row(room))));
-    if (focused) /** @type {HTMLElement | null} */ (this.list.querySelector(`[data-room-action="${focused}"]`))?.focus();
-  }
-
-  #drawSites() {
-    const { model, words } = this.desk;
+    const { model } = this.desk;
+    const revision = model.revision("rooms", "sites");
+    if (this.#revision === revision) return;
+    this.#revision = revision;
     const sites = Object.values(model.topics.sites).filter((site) => site.kind !== "township").sort((a, b) => a.code.localeCompare(b.code));
-    if (this.sites.childElementCount === sites.length) return;
-    this.sites.replaceChildren(...sites.map((site) => h("label.check", {}, h("input", { type: "checkbox", value: site.id }), words.name(site.name))));
+    this.choices.show(sites, (site) => site.id);
+    const rooms = Object.values(model.topics.rooms).filter((room) => room.open).sort((a, b) => b.since - a.since);
+    this.rows.show(rooms, (room) => room.id);
+    put(this.empty, "hidden", rooms.length > 0 || !model.known);
   }
 
-  /** @param {Room} room */
-  #row(room) {
-    const { model, words } = this.desk;
-    const here = room.present.filter((person) => person.connected);
-    const lost = room.present.filter((person) => !person.connected);
-    const missing = room.expected.filter((id) => !here.some((person) => person.site === id));
-    const name = (/** @type {string} */ id) => words.name(model.site(id)?.name) || id;
-    const buttons = h("div.buttons", {}, h("a.button", { href: `${this.desk.page.rooms}${encodeURIComponent(room.id)}`, target: "_blank", rel: "noopener", "data-room-action": `go-${room.id}` }, words.t("rooms.go")));
-    if (this.desk.may("room.link")) {
-      const link = h("button.button", { type: "button", "data-room-action": `link-${room.id}` }, words.t("rooms.link"));
-      link.addEventListener("click", () => void this.#link(room));
-      buttons.append(link);
-    }
-    if (this.desk.may("room.host")) {
-      const end = h("button.button.button--quiet", { type: "button", "data-room-action": `end-${room.id}` }, words.t("rooms.end"));
-      end.addEventListener("click", () => void this.#end(room));
-      buttons.append(end);
-    }
-    const people = h("p.rooms__people", {}, here.length === 0 ? h("span.quiet", {}, words.t("rooms.nobody")) : words.t("rooms.present", { n: here.length, names: here.map((person) => person.name).join(words.t("comma")) }));
-    const item = h("li.rooms__room", { "data-room": room.id }, h("strong", {}, room.title), people);
-    if (lost.length > 0) item.append(h("p.rooms__missing", {}, words.t("rooms.lost", { names: lost.map((person) => person.name).join(words.t("comma")) })));
-    if (missing.length > 0) item.append(h("p.rooms__missing", {}, words.t("rooms.missing", { names: missing.map(name).join(words.t("comma")) })));
-    item.append(buttons);
-    return item;
+  /** @param {Room} first */
+  #row(first) {
+    const { model, words, may } = this.desk;
+    let shown = first;
+    const title = h("strong", { dir: "auto" });
+    const people = h("p.rooms__people");
+    const lost = h("p.rooms__missing");
+    const missing = h("p.rooms__missing");
+    const buttons = h("div.buttons", {}, h("a.button", { href: `${this.desk.page.rooms}${encodeURIComponent(first.id)}`, target: "_blank", rel: "noopener", "data-room-action": `go-${first.id}` }, words.t("rooms.go")));
+    const button = (/** @type {string} */ name, /** @type {string} */ kind, /** @type {(room: Room) => Promise<void>} */ run) => {
+      const made = h(`button.button${kind}`, { type: "button", "data-room-action": `${name}-${first.id}` }, words.t(`rooms.${name}`));
+      made.addEventListener("click", () => void run(shown));
+      buttons.append(made);
+    };
+    if (may("room.link")) button("link", "", (room) => this.#link(room));
+    if (may("room.host")) button("end", ".button--quiet", (room) => this.#end(room));
+    const node = h("li.rooms__room", { "data-room": first.id }, title, people, lost, missing, buttons);
+    const names = (/** @type {string[]} */ all) => all.join(words.t("comma"));
+    return {
+      node,
+      /** @param {Room} room */
+      show: (room) => {
+        shown = room;
+        const here = room.present.filter((person) => person.connected);
+        const gone = room.present.filter((person) => !person.connected);
+        const away = room.expected.filter((id) => !here.some((person) => person.site === id));
+        write(title, room.title);
+        put(people, "data-none", here.length === 0);
+        write(people, here.length === 0 ? words.t("rooms.nobody") : words.t("rooms.present", { n: here.length, names: names(here.map((person) => person.name)) }));
+        put(lost, "hidden", gone.length === 0);
+        write(lost, words.t("rooms.lost", { names: names(gone.map((person) => person.name)) }));
+        put(missing, "hidden", away.length === 0);
+        write(missing, words.t("rooms.missing", { names: names(away.map((id) => words.name(model.site(id)?.name) || id)) }));
+      },
+    };
   }
 
   /** @param {Room} room */

@@ -1,17 +1,29 @@
 /** Who is on duty now, until when, how to reach them, and who comes next. */
 
-import { h } from "../dom.js";
+import { h, put, write } from "../dom.js";
+
+/** @typedef {import("../topics.js").Officer} Officer */
+
+const ROLES = /** @type {const} */ (["leader", "officer"]);
 
 export class ShiftPanel {
-  #drawn = "";
-
   /**
    * @param {HTMLElement} box
    * @param {import("./context.js").Desk} desk
    */
   constructor(box, desk) {
-    this.box = box;
     this.desk = desk;
+    const { words } = desk;
+    this.people = ROLES.map((role) => {
+      const name = h("strong", { dir: "auto" });
+      const phone = h("a.number");
+      return { role, name, phone, node: h("div", {}, h("dt", {}, words.t(`duty.${role}`)), h("dd", {}, name, " ", phone)) };
+    });
+    this.until = h("dd.number");
+    this.nobody = h("p.banner.banner--warning", { hidden: true }, words.t("duty.nobody"));
+    this.current = h("dl.facts.shift", { hidden: true }, ...this.people.map(({ node }) => node), h("div", {}, h("dt", {}, words.t("duty.until")), this.until));
+    this.next = h("p.shift__next.muted");
+    box.append(this.nobody, this.current, this.next);
   }
 
   draw() {
@@ -21,19 +33,17 @@ export class ShiftPanel {
     const now = this.desk.now();
     const current = shift && shift.ends > now ? shift : next && next.starts <= now && next.ends > now ? next : null;
     const coming = next && next !== current && next.starts > now ? next : null;
-    const state = JSON.stringify([current, coming, model.known]);
-    if (state === this.#drawn) return;
-    this.#drawn = state;
     if (!model.known) return;
-    const person = (/** @type {"leader" | "officer"} */ role, /** @type {import("../topics.js").Shift} */ of) =>
-      h("div", {}, h("dt", {}, words.t(`duty.${role}`)), h("dd", {}, h("strong", {}, of[role]?.name ?? "—"), " ", h("a.number", { href: `tel:${of[role]?.phone ?? ""}` }, of[role]?.phone ?? "")));
-    this.box.replaceChildren(
-      current === null
-        ? h("p.banner.banner--warning", {}, words.t("duty.nobody"))
-        : h("dl.facts.shift", { "data-shift": current.id }, person("leader", current), person("officer", current), h("div", {}, h("dt", {}, words.t("duty.until")), h("dd.number", {}, words.stamp(current.ends)))),
-      coming === null
-        ? h("p.quiet", {}, words.t("duty.next.none"))
-        : h("p.shift__next.muted", {}, words.t("duty.next", { time: words.stamp(coming.starts), leader: coming.leader?.name ?? "—", officer: coming.officer?.name ?? "—" })),
-    );
+    put(this.nobody, "hidden", current !== null);
+    put(this.current, "hidden", current === null);
+    put(this.current, "data-shift", current?.id);
+    for (const { role, name, phone } of this.people) {
+      const person = current?.[role] ?? null;
+      write(name, person?.name ?? "—");
+      put(phone, "href", person?.phone ? `tel:${person.phone}` : null);
+      write(phone, person?.phone ?? "");
+    }
+    write(this.until, current === null ? "" : words.stamp(current.ends));
+    write(this.next, coming === null ? words.t("duty.next.none") : words.t("duty.next", { time: words.stamp(coming.starts), leader: coming.leader?.name ?? "—", officer: coming.officer?.name ?? "—" }));
   }
 }

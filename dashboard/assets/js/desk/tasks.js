@@ -1,6 +1,6 @@
 /** What was ordered and is not done yet: who, until when; acknowledged, finished and withdrawn in place. */
 
-import { h, write } from "../dom.js";
+import { Rows, h, put, write } from "../dom.js";
 import { call } from "./api.js";
 import { ask } from "./dialog.js";
 
@@ -24,7 +24,9 @@ export class Tasks {
     this.desk = desk;
     this.choose = choose;
     this.list = h("ul.tasks", { "aria-label": desk.words.t("tasks.heading") });
-    box.append(this.list);
+    this.empty = h("p.desk-empty", { hidden: true }, desk.words.t("tasks.none"));
+    box.append(this.list, this.empty);
+    this.rows = new Rows(this.list, (/** @type {Task} */ task) => this.#row(task));
   }
 
   /** @param {HTMLElement} tab says how many are open */
@@ -32,48 +34,67 @@ export class Tasks {
     const { model, words } = this.desk;
     const now = this.desk.now();
     // What is overdue becomes so without any event.
-    const state = `${model.revision} ${Math.floor(now / MINUTE_MS)}`;
+    const state = `${model.revision("tasks", "incidents")} ${Math.floor(now / MINUTE_MS)}`;
     if (this.#drawn === state) return;
     this.#drawn = state;
     const shown = Object.values(model.topics.tasks).sort((a, b) => (a.due ?? Infinity) - (b.due ?? Infinity) || a.ordered_at - b.ordered_at);
     write(tab, shown.length > 0 ? words.t("tab.tasks.count", { n: shown.length }) : words.t("tab.tasks"));
-    const focused = document.activeElement?.getAttribute("data-do");
-    const inside = this.list.contains(document.activeElement);
-    this.list.replaceChildren(...(shown.length > 0 ? shown.map((task) => this.#row(task, now)) : [h("li.desk-empty", {}, words.t("tasks.none"))]));
-    if (inside && focused) /** @type {HTMLElement | null} */ (this.list.querySelector(`[data-do="${focused}"]`))?.focus();
+    this.rows.show(shown, (task) => task.id);
+    put(this.empty, "hidden", shown.length > 0 || !model.known);
   }
 
-  /** @param {Task} task @param {number} now */
-  #row(task, now) {
+  /** @param {Task} first */
+  #row(first) {
     const { words, model, may } = this.desk;
-    const late = task.due !== null && task.due < now;
-    const until = task.due === null ? [] : [h("span.tasks__due", { "data-late": String(late) }, late ? words.t("tasks.late", { due: words.stamp(task.due), span: words.span(now - task.due) }) : words.t("tasks.due", { due: words.stamp(task.due) }))];
-    const incident = task.incident === null ? undefined : model.topics.incidents[task.incident];
-    const about = h("p.tasks__about", {}, h("span.badge", { "data-status": task.status }, words.t(`tasks.status.${task.status}`)),
-      h("span", {}, words.t("tasks.ordered", { by: task.ordered_by, at: words.stamp(task.ordered_at) })));
-    if (incident !== undefined) {
-      const link = h("button.button.button--quiet.tasks__incident", { type: "button" }, incident.title);
-      link.addEventListener("click", () => this.choose(incident.id));
-      about.append(link);
-    }
-    const said = task.feedback === "" ? [] : [h("p.tasks__feedback", {}, task.feedback)];
-    return h("li.tasks__task", { "data-task": task.id }, h("p.tasks__who", {}, h("strong", {}, task.who), ...until), h("p.tasks__text", {}, task.text), about, ...said,
-      ...(may("task.change", task.site) ? [this.#steps(task)] : []));
-  }
-
-  /** @param {Task} task */
-  #steps(task) {
-    const { words } = this.desk;
-    const row = h("div.buttons.tasks__steps");
-    const step = (/** @type {string} */ name, /** @type {string} */ kind, /** @type {() => Promise<void>} */ run) => {
-      const button = h(`button.button${kind}`, { type: "button", "data-do": `${name}-${task.id}`, "aria-label": words.t(`tasks.${name}.label`, { who: task.who }) }, words.t(`tasks.${name}`));
-      button.addEventListener("click", () => void run());
-      row.append(button);
+    let shown = first;
+    const who = h("strong", { dir: "auto" });
+    const due = h("span.tasks__due");
+    const text = h("p.tasks__text", { dir: "auto" });
+    const status = h("span.badge");
+    const ordered = h("span");
+    const incident = h("button.button.button--quiet.tasks__incident", { type: "button", dir: "auto" });
+    incident.addEventListener("click", () => shown.incident !== null && this.choose(shown.incident));
+    const feedback = h("p.tasks__feedback", { dir: "auto" });
+    const steps = h("div.buttons.tasks__steps");
+    const step = (/** @type {string} */ name, /** @type {string} */ kind, /** @type {(task: Task) => Promise<void>} */ run) => {
+      const button = h(`button.button${kind}`, { type: "button", "data-do": `${name}-${first.id}` }, words.t(`tasks.${name}`));
+      button.addEventListener("click", () => void run(shown));
+      steps.append(button);
+      return { name, button };
     };
-    if (task.status === "ordered") step("acknowledge", "", () => this.#bringOn(task, "acknowledged", ""));
-    step("finish", ".button--primary", () => this.#end(task, "finish", "done"));
-    if (this.desk.may("task.withdraw", task.site)) step("withdraw", ".button--quiet", () => this.#end(task, "withdraw", "withdrawn"));
-    return row;
+    const buttons = [
+      step("acknowledge", "", (task) => this.#bringOn(task, "acknowledged", "")),
+      step("finish", ".button--primary", (task) => this.#end(task, "finish", "done")),
+      step("withdraw", ".button--quiet", (task) => this.#end(task, "withdraw", "withdrawn")),
+    ];
+    const node = h("li.tasks__task", { "data-task": first.id }, h("p.tasks__who", {}, who, due), text, h("p.tasks__about", {}, status, ordered, incident), feedback, steps);
+    return {
+      node,
+      /** @param {Task} task */
+      show: (task) => {
+        shown = task;
+        const now = this.desk.now();
+        const late = task.due !== null && task.due < now;
+        write(who, task.who);
+        put(due, "hidden", task.due === null);
+        put(due, "data-late", String(late));
+        if (task.due !== null) write(due, late ? words.t("tasks.late", { due: words.stamp(task.due, now), span: words.span(now - task.due) }) : words.t("tasks.due", { due: words.stamp(task.due, now) }));
+        write(text, task.text);
+        put(status, "data-status", task.status);
+        write(status, words.t(`tasks.status.${task.status}`));
+        write(ordered, words.t("tasks.ordered", { by: task.ordered_by, at: words.stamp(task.ordered_at, now) }));
+        const about = task.incident === null ? undefined : model.topics.incidents[task.incident];
+        put(incident, "hidden", about === undefined);
+        write(incident, about?.title ?? "");
+        put(feedback, "hidden", task.feedback === "");
+        write(feedback, task.feedback);
+        put(steps, "hidden", !may("task.change", task.site));
+        for (const { name, button } of buttons) {
+          put(button, "aria-label", words.t(`tasks.${name}.label`, { who: task.who }));
+          put(button, "hidden", name === "acknowledge" ? task.status !== "ordered" : name === "withdraw" && !may("task.withdraw", task.site));
+        }
+      },
+    };
   }
 
   /** Ask what came of it, or why it is withdrawn. @param {Task} task @param {"finish" | "withdraw"} step @param {"done" | "withdrawn"} status */

@@ -1,6 +1,6 @@
 /** The paired walls: when each was last seen, taking its right away, and the way to approve another one. */
 
-import { h, write } from "../dom.js";
+import { Rows, h, put, write } from "../dom.js";
 import { call } from "./api.js";
 import { ask } from "./dialog.js";
 
@@ -11,8 +11,6 @@ const REFRESH_MS = 30_000;
 const SILENT_MS = 15 * 60_000;
 
 export class Walls {
-  /** @type {Wall[] | null} */
-  #walls = null;
   #askedAt = -Infinity;
 
   /**
@@ -27,7 +25,9 @@ export class Walls {
     const form = h("form.form.walls__form", { action: desk.page.approve, method: "get" },
       h("div.field", {}, h("label", { for: "wall-code" }, words.t("walls.code")), h("div.walls__row", {}, code, h("button.button.button--primary", { type: "submit" }, words.t("walls.approve")))),
       h("p.field__hint", {}, words.t("walls.hint")));
-    box.append(this.list, form);
+    this.empty = h("p.desk-empty", { hidden: true });
+    this.rows = new Rows(this.list, (/** @type {Wall} */ wall) => this.#row(wall));
+    box.append(this.list, this.empty, form);
   }
 
   /** Called while the panel is seen. */
@@ -41,24 +41,43 @@ export class Walls {
     const { words } = this.desk;
     const reply = await call("GET", "/devices");
     if (!reply.ok) {
-      if (this.#walls === null) this.list.replaceChildren(h("li.desk-empty", {}, words.problem(reply.problem)));
+      if (this.list.childElementCount === 0) {
+        write(this.empty, words.problem(reply.problem));
+        put(this.empty, "hidden", false);
+      }
       return;
     }
-    this.#walls = /** @type {Wall[]} */ (reply.body);
-    this.list.replaceChildren(...(this.#walls.length === 0 ? [h("li.desk-empty", {}, words.t("walls.none"))] : this.#walls.map((wall) => this.#row(wall))));
+    const walls = /** @type {Wall[]} */ (reply.body);
+    this.rows.show(walls, (wall) => wall.id);
+    write(this.empty, words.t("walls.none"));
+    put(this.empty, "hidden", walls.length > 0);
   }
 
-  /** @param {Wall} wall */
-  #row(wall) {
+  /** @param {Wall} first */
+  #row(first) {
     const { words, model } = this.desk;
+    let shown = first;
+    const name = h("strong", { dir: "auto" });
+    const site = h("span.muted");
     const seen = h("span.walls__seen");
-    const silence = wall.last_seen_at === null ? null : Math.max(0, this.desk.now() - wall.last_seen_at);
-    write(seen, silence === null ? words.t("walls.never") : words.t("walls.seen", { ago: words.ago(silence) }));
+    const by = h("span.quiet");
     const revoke = h("button.button.button--quiet", { type: "button" }, words.t("walls.revoke"));
-    revoke.addEventListener("click", () => void this.#revoke(wall));
-    const site = words.name(model.site(wall.site)?.name);
-    return h("li.walls__wall", { "data-wall": wall.id, "data-silent": silence === null || silence > SILENT_MS },
-      h("div", {}, h("strong", {}, wall.name), h("span.muted", {}, site ? ` · ${site}` : ""), h("br"), seen, h("span.quiet", {}, wall.approved_by ? ` · ${words.t("walls.by", { who: wall.approved_by })}` : "")), revoke);
+    revoke.addEventListener("click", () => void this.#revoke(shown));
+    const node = h("li.walls__wall", { "data-wall": first.id }, h("div", {}, name, site, h("br"), seen, by), revoke);
+    return {
+      node,
+      /** @param {Wall} wall */
+      show: (wall) => {
+        shown = wall;
+        const silence = wall.last_seen_at === null ? null : Math.max(0, this.desk.now() - wall.last_seen_at);
+        const where = words.name(model.site(wall.site)?.name);
+        put(node, "data-silent", silence === null || silence > SILENT_MS);
+        write(name, wall.name);
+        write(site, where ? ` · ${where}` : "");
+        write(seen, silence === null ? words.t("walls.never") : words.t("walls.seen", { ago: words.ago(silence) }));
+        write(by, wall.approved_by ? ` · ${words.t("walls.by", { who: wall.approved_by })}` : "");
+      },
+    };
   }
 
   /** @param {Wall} wall */
