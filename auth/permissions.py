@@ -48,6 +48,7 @@ Permission = Literal[
     "resource.change",
     "resource.read",
     "room.answer",
+    "room.chat",
     "room.host",
     "room.join",
     "room.link",
@@ -80,9 +81,7 @@ def _roles(*roles: Role) -> frozenset[Role]:
 LOCAL = _roles(Role.VILLAGE, Role.UNIT, Role.FIELD)
 """They create and change what is of their own site, and nothing else."""
 ROOM = _roles(Role.ADMIN, Role.LEADER, Role.COMMANDER, Role.DUTY)
-"""Those who stand in the command room."""
-LEADS = ROOM - {Role.LEADER}
-"""They lead a consultation: open it, invite to it, mute, remove, end it. A leader watches."""
+"""Those who stand in the command room. They lead a consultation: open it, invite to it, mute, remove, end it."""
 CENTRE = ROOM | _roles(Role.EXPERT, Role.APPROVER, Role.STEWARD)
 PEOPLE = CENTRE | LOCAL
 """Every role that a person can have."""
@@ -107,11 +106,12 @@ GRANTS: dict[Permission, Grant] = {
     "resource.change": Grant(ROOM | {Role.STEWARD}, LOCAL),
     "resource.read": Grant(PEOPLE | {Role.VIEWER}),
     "room.answer": Grant(_roles(Role.ADMIN), PEOPLE),
-    "room.host": Grant(LEADS),
+    "room.chat": Grant(PEOPLE | {Role.GUEST}),
+    "room.host": Grant(ROOM),
     "room.join": Grant(PEOPLE | {Role.GUEST, Role.VIEWER}),
-    "room.link": Grant(LEADS),
-    "room.open": Grant(LEADS),
-    "room.speak": Grant(PEOPLE - {Role.LEADER}),
+    "room.link": Grant(ROOM),
+    "room.open": Grant(ROOM),
+    "room.speak": Grant(PEOPLE),
     "self.manage": Grant(PEOPLE),
     "site.change": Grant(_roles(Role.ADMIN, Role.STEWARD)),
     "site.read": Grant(PEOPLE | {Role.VIEWER, Role.UPPER}),

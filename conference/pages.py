@@ -85,10 +85,13 @@ class Pages:
             or not is_id(session_id)
         ):
             raise ProtocolError("bad_request")
+        watches = payload.get("watch", False)
+        if not isinstance(watches, bool):
+            raise ProtocolError("bad_request")
         with self._database.reading() as reader:
             world = rooms.world_of(reader, room_id)
         with self._database.writing(world) as session:
-            joined = roster.join(session, self._clock, principal, room_id, session_id)
+            joined = roster.join(session, self._clock, principal, room_id, session_id, watches=watches)
         room, participant = joined.room, joined.participant
         page = Connection(page_sid(), room.id, participant.id, session_id, world, participant.role == "host")
         if joined.waits:

@@ -11,7 +11,7 @@ ROLES: tuple[RoomRole, ...] = get_args(RoomRole)
 
 
 def role_in(room: Room, principal: Principal) -> RoomRole:
-    """What the principal is in this room: a guest is what the link says; who may lead is a host; leaders and walls listen; the others speak."""
+    """What the principal is in this room: a guest is what the link says; who may lead is a host; walls listen; the others speak."""
     principal.require("room.join")
     principal.require_room(room.id)
     if principal.kind == "guest":

@@ -41,8 +41,12 @@ class Joined:
     waits: bool = False
 
 
-def join(session: Session, clock: Clock, principal: Principal, room_id: object, session_id: str) -> Joined:
+def join(
+    session: Session, clock: Clock, principal: Principal, room_id: object, session_id: str, *, watches: bool = False
+) -> Joined:
     """Put the principal into the roster with the session named by the page, or into the lobby; the newest session wins.
+
+    With `watches` they come as a listener, whatever they may be: nothing of them is forwarded.
 
     Connected they are when the media node says so. Raises NotFound, Conflict("room_closed"), Conflict("room_locked"), Forbidden (no right, or
     removed by a host), TooMany("room_full").
@@ -60,6 +64,8 @@ def join(session: Session, clock: Clock, principal: Principal, room_id: object, 
     waits = lobby.must_wait(room, principal, role, row)
     if not waits and (row is None or not row.present) and len(present(session, room.id)) >= PARTICIPANTS_MAX:
         raise TooMany("room_full", retry_after_s=60)
+    if watches:
+        role = "listener"
     replaced = None
     if row is None:
         row = _newcomer(clock, room, principal, role, session_id)

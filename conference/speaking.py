@@ -32,7 +32,7 @@ class Speaking:
             "hand": ("room.join", self._hand),
             "floor": ("room.join", self._floor),
             "pass": ("room.join", self._pass),
-            "say": ("room.join", self._say),
+            "say": ("room.chat", self._say),
         }
 
     def _hand(self, _principal: Principal, payload: dict[str, Any]) -> dict[str, Any]:

@@ -59,11 +59,9 @@ class Whip:
         session_id = new_id()
         world = self._world(room_id)
         with self._database.writing(world) as session:
-            joined = roster.join(session, self._clock, principal, room_id, session_id)
+            joined = roster.join(session, self._clock, principal, room_id, session_id, watches=manner == "watch")
             row, node_before = joined.participant, joined.room.node
-            if manner == "watch":
-                row.role = "listener"
-            elif not joined.waits:
+            if manner == "publish" and not joined.waits:
                 # Refused here, with a reason, and not silently by the node.
                 rules.change_state(session, row.id, session_id, muted=False, camera=_sends_video(sdp))
             publish = [] if joined.waits else roster.grants(session, row.id, session_id)

@@ -174,7 +174,9 @@ class RoomPage:
             "name": principal.name if principal else None,
             "link": link,
             "role": role,
+            "timezone": self._settings.timezone,
             "may_invite": principal is not None and principal.may("room.link"),
+            "may_write": principal is not None and principal.may("room.chat"),
             "video_slots": self._settings.video_slots,
             "messages": texts,
         }

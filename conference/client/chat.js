@@ -2,7 +2,7 @@
 
 import { made } from "./draw.js";
 import { tellError } from "./notice.js";
-import { byId, clock, t } from "./text.js";
+import { byId, t, times } from "./text.js";
 
 /** @typedef {import("./wire.js").Said} Said */
 
@@ -48,7 +48,7 @@ export class Chat {
     const atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 40;
     const line = made("li", said.participant === this.me ? "chat__own" : "");
     const head = made("p", "chat__head");
-    head.append(made("strong", "", said.name), made("time", "", clock(said.at)));
+    head.append(made("strong", "", said.name), made("time", "", times.minute(said.at)));
     line.append(head, made("p", "chat__text", said.text));
     this.log.append(line);
     while (this.log.childElementCount > KEPT_MAX) this.log.firstElementChild?.remove();

@@ -58,6 +58,8 @@ export class Lifeline {
     this.unheard = false;
     /** Whether one wants to be in the room: before that the wire is only dialled. */
     this.started = false;
+    /** Whether one only watches: nothing is sent, whatever one might. */
+    this.watches = false;
     this.dialledAt = 0;
     this.over = false;
     /** Whether a new session is on its way to its offer's answer. */
@@ -86,9 +88,10 @@ export class Lifeline {
     this.spare = new Session(newSessionId(), videoSlots);
   }
 
-  /** Go in, and go on for ever. */
-  start() {
+  /** Go in, and go on for ever. @param {boolean} watches whether one only watches */
+  start(watches) {
     this.started = true;
+    this.watches = watches;
     this.#say("connecting");
     const fresh = performance.now() - this.dialledAt < FRESH_MS;
     if (this.wire === null) this.#dial();
@@ -244,7 +247,7 @@ export class Lifeline {
 
   /** Be in the room by the session named; null while one waits in the lobby. @param {string} session @returns {Promise<Welcome | null>} */
   async #join(session) {
-    const answer = await this.ask("join", { room: this.room, session });
+    const answer = await this.ask("join", { room: this.room, session, watch: this.watches });
     if (!answer.waiting) {
       this.owner.welcomed(answer);
       return answer;

@@ -52,7 +52,7 @@ const client = new RoomClient(config.room, {
     document.title = `${welcome.title} · ${t("room.brand")}`;
     tiles.me = chat.me = welcome.participant;
     tiles.videoSlots = welcome.video_slots;
-    tiles.clockAhead = welcome.now - Date.now();
+    tiles.clockAhead = minutes.clockAhead = welcome.now - Date.now();
     control("invite").hidden = !config.may_invite;
     byId("end", HTMLButtonElement).hidden = !isHost();
     for (const said of welcome.chat ?? []) chat.add(said, true);
@@ -133,7 +133,7 @@ const prejoin = new Prejoin(tiles.layout, (opened, byHolding) => {
   own.start(opened);
   tiles.own.camera = opened.camera;
   void sounds.setSpeaker(remembered().speaker);
-  client.join({ audio: opened.microphone, camera: opened.camera, muted: opened.microphone === null || byHolding });
+  client.join({ audio: opened.microphone, camera: opened.camera, muted: opened.microphone === null || byHolding }, prejoin.watches);
   stayAwake(true);
   layouts.draw();
   draw();
@@ -267,7 +267,7 @@ function followLines() {
 }
 
 function drawChat() {
-  const may = roster.rules?.chat !== "speakers" || client.welcome?.role !== "listener";
+  const may = config.may_write && (roster.rules?.chat !== "speakers" || client.welcome?.role !== "listener");
   const open = panel.open === "chat";
   if (open !== chat.open || chat.form.hidden === may) chat.show(open, may);
 }

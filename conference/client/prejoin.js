@@ -25,6 +25,10 @@ export class Prejoin {
     this.hold = byId("choose-hold", HTMLInputElement);
     this.hold.checked = holdsToTalk(layout);
     this.hold.addEventListener("change", () => chooseHold(this.hold.checked));
+    this.watchOnly = byId("choose-watch", HTMLInputElement);
+    // A reload keeps what was ticked in some browsers: whoever does not say so now takes part.
+    this.watchOnly.checked = false;
+    this.watchOnly.addEventListener("change", () => this.#chooseWatch());
     this.picture = byId("own-preview", HTMLVideoElement);
     this.note = byId("preview-note", HTMLParagraphElement);
     this.microphones = byId("choose-microphone", HTMLSelectElement);
@@ -51,7 +55,7 @@ export class Prejoin {
       if (this.joined) return;
       // What is open and lives stays open: only what is missing is looked for again.
       const lives = [this.opened.microphone, this.opened.camera].every((track) => track?.readyState === "live");
-      if (lives || config.role === "listener") void this.#list();
+      if (lives || this.watches) void this.#list();
       else this.reopen();
     });
     this.button.addEventListener("click", async () => {
@@ -64,10 +68,29 @@ export class Prejoin {
     });
   }
 
+  /** Whether one only watches: by choice, or because one may no more. */
+  get watches() {
+    return config.role === "listener" || this.watchOnly.checked;
+  }
+
+  /** Close what is open for who only watches; open it again for who takes part after all. */
+  #chooseWatch() {
+    for (const part of document.querySelectorAll("#prejoin [data-sends]")) part.toggleAttribute("hidden", this.watches);
+    if (!this.watches) {
+      this.reopen();
+      return;
+    }
+    this.opening = this.opening.then(() => {
+      this.#close();
+      this.opened = { microphone: null, camera: null };
+      return this.#list();
+    });
+  }
+
   /** Open the devices of last time, or any; who only listens is asked for none. */
   start() {
     void this.#checkLine();
-    if (config.role === "listener") {
+    if (this.watches) {
       void this.#list();
       return;
     }
@@ -88,10 +111,7 @@ export class Prejoin {
 
   /** @param {{microphone: string | null, camera: string | null}} wanted */
   async #open(wanted) {
-    this.endLevel();
-    this.endLevel = () => {};
-    this.opened.microphone?.stop();
-    this.opened.camera?.stop();
+    this.#close();
     const { microphone, camera } = await devices.openBoth(wanted);
     this.opened = { microphone: microphone.track, camera: camera.track };
     this.picture.srcObject = camera.track === null ? null : new MediaStream([camera.track]);
@@ -106,6 +126,13 @@ export class Prejoin {
         if (!this.joined) sayCause(kind, "unplugged");
       });
     }
+  }
+
+  #close() {
+    this.endLevel();
+    this.endLevel = () => {};
+    this.opened.microphone?.stop();
+    this.opened.camera?.stop();
   }
 
   #watchLevel() {

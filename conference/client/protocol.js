@@ -114,12 +114,13 @@ export class RoomClient {
   /**
    * Go in. Events tell what becomes of it; it tries for ever.
    * @param {{audio: MediaStreamTrack | null, camera: MediaStreamTrack | null, muted: boolean}} sending
+   * @param {boolean} watches whether one only watches, whatever one might do
    */
-  join(sending) {
+  join(sending, watches) {
     this.sending.audio = sending.audio;
     this.sending.camera = sending.camera;
     this.#applyMuted(sending.muted);
-    this.lifeline.start();
+    this.lifeline.start(watches);
   }
 
   /** Go out for good. */

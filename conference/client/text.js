@@ -1,8 +1,10 @@
 /** What the server told the page (room, language, texts), and texts with their places filled. */
 
+import { ZoneTimes } from "/assets/js/zone.js";
+
 /**
  * @typedef {{room: string, lang: "zh" | "en", title: string | null, name: string | null, link: string | null,
- *   role: import("./wire.js").Role | null, may_invite: boolean, video_slots: number, messages: Record<string, string>}} PageConfig
+ *   timezone: string, role: import("./wire.js").Role | null, may_invite: boolean, may_write: boolean, video_slots: number, messages: Record<string, string>}} PageConfig
  */
 
 const element = document.getElementById("fenghuo-page");
@@ -51,10 +53,8 @@ export function byId(id, type) {
   return found;
 }
 
-/** The time of day, in this machine's zone. @param {number} at epoch milliseconds */
-export function clock(at) {
-  return new Intl.DateTimeFormat(config.lang === "zh" ? "zh-CN" : "en", { hour: "2-digit", minute: "2-digit", hour12: false }).format(at);
-}
+/** Times in the township's zone, whatever this machine's is. */
+export const times = new ZoneTimes(config.lang, config.timezone);
 
 /** A rate as people say it. @param {number} kbps */
 export function rateOf(kbps) {

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from auth.principal import SYSTEM
 from conference import calling, chat, floor, lobby, minutes
 from conference.turnstile import TEXTS_BURST
 from foundation import journal
@@ -452,6 +453,18 @@ def test_listeners_write_unless_the_host_closed_it(web: RoomWeb, room: str, offi
     officer.ask("say", {"text": "请听"})
     until(lambda: [one["text"] for one in leader.told("said")] == ["收到", "请听"])
     leader.close()
+
+
+def test_a_wall_hears_the_chat_and_cannot_write_in_it(web: RoomWeb, room: str, officer: Page) -> None:
+    officer.join(room)
+    with web.database.writing() as session:
+        _, token = web.authority.devices.add(session, SYSTEM, "大屏")
+    wall = Page(web, token)
+    wall.join(room)
+    assert code(wall.ask("say", {"text": "假消息"})) == "forbidden"
+    officer.ask("say", {"text": "请听"})
+    until(lambda: [one["text"] for one in wall.told("said")] == ["请听"])
+    wall.close()
 
 
 def test_minutes_are_told_kept_and_read_with_the_incident(

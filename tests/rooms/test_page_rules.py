@@ -1,5 +1,8 @@
 """How a room is led, as people see it: hand, floor, chat, ringing, roll call, minutes, lobby, lock, and being asked to unmute."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -111,18 +114,27 @@ def test_a_missing_site_is_named_rung_and_called(served: Served, chromium: Brows
 
 def test_a_decision_stands_in_the_minutes_of_all(served: Served, chromium: Browser) -> None:
     consultation = Consultation(served, chromium)
-    officer, village = consultation.come(ADMIN[0]), consultation.come(VILLAGE_SITES[0])
+    # A laptop that was set up elsewhere: what counts is the township's zone.
+    officer = consultation.come(ADMIN[0], consultation.context(timezone_id="America/New_York"))
+    village = consultation.come(VILLAGE_SITES[0])
     officer.click('.controls [data-action="minutes"]')
     officer.fill("#minute-text", "低洼处 12 户 20 时前转移")
+    officer.fill("#minute-due", "昨天 8:00")
+    officer.click("#minutes-form button")
+    assert officer.locator("#minute-due").evaluate("(field) => field.validity.customError")
+    officer.fill("#minute-due", "明天 8:00")
+    expect(officer.locator("#minute-due-read")).to_contain_text("08:00")
     officer.fill("#minute-who", "王支书")
     officer.click("#minutes-form button")
     village.click('.controls [data-action="minutes"]')
     expect(village.locator("#minutes-list")).to_contain_text("低洼处 12 户", timeout=10_000)
     expect(village.locator("#minutes-list")).to_contain_text("王支书 负责")
     _, tasks = served.call("GET", "/api/v1/tasks")
-    assert [(task["who"], task["status"]) for task in tasks if task["text"] == "低洼处 12 户 20 时前转移"] == [
-        ("王支书", "ordered")
-    ]
+    [task] = [task for task in tasks if task["text"] == "低洼处 12 户 20 时前转移"]
+    assert (task["who"], task["status"]) == ("王支书", "ordered")
+    due = datetime.fromtimestamp(task["due"] / 1000, ZoneInfo("Asia/Shanghai"))
+    assert (due.hour, due.minute) == (8, 0)
+    expect(village.locator("#minutes-list")).to_contain_text("08:00")
     expect(village.locator("#minutes-form")).to_be_hidden()
 
 

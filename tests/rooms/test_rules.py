@@ -34,9 +34,9 @@ class House:
         with database.writing() as session:
             self.room = rooms.open_room(session, clock, OFFICER, "防汛会商", expected=["lishuping", "zhongzhai"]).id
 
-    def join(self, principal: Principal, session_id: str | None = None) -> roster.Joined:
+    def join(self, principal: Principal, session_id: str | None = None, *, watches: bool = False) -> roster.Joined:
         with self.database.writing() as session:
-            return roster.join(session, self.clock, principal, self.room, session_id or new_id())
+            return roster.join(session, self.clock, principal, self.room, session_id or new_id(), watches=watches)
 
     def connect(self, joined: roster.Joined) -> bool:
         with self.database.writing() as session:
@@ -102,24 +102,31 @@ def test_a_room_needs_a_title_of_bounded_length(house: House, title: object) -> 
 
 
 def test_only_who_may_lead_opens_a_room(house: House) -> None:
-    for principal in (VILLAGE, LEADER, WALL):
+    for principal in (VILLAGE, WALL):
         with pytest.raises(Forbidden), house.database.writing() as session:
             rooms.open_room(session, house.clock, principal, "会商")
 
 
-@pytest.mark.parametrize("principal", [LEADER, WALL])
-def test_leaders_and_walls_listen_and_are_granted_nothing_to_send(house: House, principal: Principal) -> None:
-    joined = house.join(principal)
+@pytest.mark.parametrize("principal", [VILLAGE, WALL])
+def test_walls_and_who_chose_to_watch_are_granted_nothing_to_send(house: House, principal: Principal) -> None:
+    joined = house.join(principal, watches=True)
     listener = joined.participant
     assert (listener.role, listener.grants(joined.room)) == ("listener", [])
-    village = house.join(VILLAGE).participant
+    village = house.join(OFFICER).participant
     with pytest.raises(Forbidden), house.database.writing() as session:
         rules.mute_by_host(session, house.clock, listener.id, listener.session, village.id)
     with pytest.raises(Forbidden), house.database.writing() as session:
         rooms.close_room(session, house.clock, principal, house.room)
 
 
-@pytest.mark.parametrize("role", [Role.ADMIN, Role.COMMANDER, Role.DUTY])
+def test_a_leader_who_chose_to_watch_is_a_host_again_when_they_take_part(house: House) -> None:
+    assert house.join(LEADER, watches=True).participant.role == "listener"
+    assert house.join(LEADER).participant.role == "host"
+    with house.database.writing() as session:
+        assert not rooms.close_room(session, house.clock, LEADER, house.room).open
+
+
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.LEADER, Role.COMMANDER, Role.DUTY])
 def test_who_may_lead_is_a_host_whoever_opened_the_room(house: House, role: Role) -> None:
     assert house.join(Principal("person", new_id(), "指挥", role, login_id="l")).participant.role == "host"
 

@@ -138,7 +138,7 @@ def test_a_link_that_another_browser_has_used_is_refused_in_plain_words(served: 
     expect(first.locator('[data-action="join"]')).to_be_enabled()
 
 
-def test_a_leader_watches_without_being_asked_for_a_camera(served: Served, chromium: Browser) -> None:
+def test_a_leader_is_a_host_and_may_choose_to_watch_only(served: Served, chromium: Browser) -> None:
     database = Database(Settings(home=served.home).database)
     with database.writing() as session:
         create_person(
@@ -148,20 +148,28 @@ def test_a_leader_watches_without_being_asked_for_a_camera(served: Served, chrom
     consultation = Consultation(served, chromium)
     officer = consultation.come(ADMIN[0])
     context = consultation.context()
-    context.add_init_script(
-        "window.asked = 0; if (navigator.mediaDevices)"
-        " navigator.mediaDevices.getUserMedia = () => { window.asked += 1; return Promise.reject(new Error()); }"
-    )
-    leader = consultation.come("leader", context)
+    context.request.post(f"{served.url}/login", form={"name": "leader", "password": ADMIN[1]}, max_redirects=0)
+    leader = context.new_page()
+    leader.goto(consultation.url)
+    expect(leader.locator("#choose-camera")).to_be_visible()
+    leader.locator("label", has=leader.locator("#choose-watch")).click()
+    expect(leader.locator("#choose-camera")).to_be_hidden()
+    expect(leader.locator("#own-preview")).to_be_hidden()
+    consultation.join(leader)
     until_sees(leader, 1)
     until_hears(leader, 1)
     expect(leader.locator("#listens")).to_have_text("旁听")
     for control in ("mute", "camera", "screen"):
         expect(leader.locator(f'.controls [data-action="{control}"]')).to_be_hidden()
-    assert leader.evaluate("() => window.asked") == 0
     assert leader.locator(".tile").count() == officer.locator(".tile").count() == 1
     officer.keyboard.press("p")
     expect(officer.locator("#people-list")).to_contain_text("旁听")
+    leader.reload()
+    consultation.join(leader)
+    until_hears(officer, 1)
+    leader.keyboard.press("p")
+    expect(leader.locator("#mute-all")).to_be_visible()
+    officer.keyboard.press("p")
 
 
 def test_nobody_sees_a_room_without_a_login_or_a_link(served: Served, chromium: Browser) -> None:
