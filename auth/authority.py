@@ -6,6 +6,8 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
 from auth.devices import PREFIX as DEVICE_PREFIX
 from auth.devices import Devices
 from auth.keys import KeyRing
@@ -21,8 +23,8 @@ from foundation.database import Database
 from foundation.errors import Unauthenticated
 from foundation.secrets import secret
 
-RECHECK_S = 15.0
-"""How long a living connection's right is believed before the database is asked again."""
+RECHECK_S = 5.0
+"""How long a right that was proved is believed before the database is asked again."""
 RECHECKED_SIZE = 5_000
 RECOGNIZED_S = 600.0
 NODE_NAME_LENGTH = 64
@@ -35,7 +37,7 @@ class Authority:
         self.database = database
         self._clock = clock
         self._node_token = secret(home, "node")
-        self._rechecked: OrderedDict[tuple[str, str], tuple[float, bool]] = OrderedDict()
+        self._rechecked: OrderedDict[Principal, tuple[float, bool]] = OrderedDict()
         self._lock = threading.Lock()
         self.keys = KeyRing(home, clock, LONGEST)
         self.access = AccessTokens(self.keys, clock)
@@ -87,37 +89,47 @@ class Authority:
         return True
 
     def still_valid(self, principal: Principal) -> bool:
-        """Whether a right that was proved earlier still holds (login open, person active, device paired, link good); asks the database
-        at most every `RECHECK_S` for each. For connections that live longer than an access token."""
+        """Return whether a right that was proved earlier still holds: login open, person active and of the same role and site, device paired,
+        link good. Asks the database at most every `RECHECK_S` for each. For whatever changes something, and for connections."""
         if principal.kind in ("node", "system"):
             return True
-        key = (principal.kind, principal.login_id or principal.id)
         now = self._clock.monotonic()
         with self._lock:
-            known = self._rechecked.get(key)
+            known = self._rechecked.get(principal)
         if known is not None and now - known[0] < RECHECK_S:
             return known[1]
-        valid = self._check(principal)
+        with self.database.reading() as session:
+            current = self.current(session, principal.kind, principal.id, principal.login_id)
+        valid = current is not None and _same_right(current, principal)
         with self._lock:
-            self._rechecked[key] = (now, valid)
-            self._rechecked.move_to_end(key)
+            self._rechecked[principal] = (now, valid)
+            self._rechecked.move_to_end(principal)
             while len(self._rechecked) > RECHECKED_SIZE:
                 self._rechecked.popitem(last=False)
         return valid
 
-    def _check(self, principal: Principal) -> bool:
-        with self.database.reading() as session:
-            if principal.kind == "device":
-                return self.devices.is_paired(session, principal.id)
-            if principal.login_id is None:
-                return False
-            if principal.kind == "guest":
-                return self.links.is_valid(session, principal.login_id)
-            return self.logins.is_open(session, principal.login_id)
+    def current(self, session: Session, kind: str, id: str, login_id: str | None) -> Principal | None:
+        """Return who this is by what the database says now; None when their login, link or pairing is over."""
+        if kind == "device":
+            return self.devices.current(session, id)
+        if kind == "guest":
+            return self.links.current(session, id)
+        return self.logins.current(session, login_id) if kind == "person" and login_id is not None else None
 
     def _forget(self, device_id: str) -> None:
         with self._lock:
-            self._rechecked.pop(("device", device_id), None)
+            for principal in [one for one in self._rechecked if (one.kind, one.id) == ("device", device_id)]:
+                del self._rechecked[principal]
+
+
+def _same_right(current: Principal, proved: Principal) -> bool:
+    """Return whether a proof still says what its bearer is: after a change of role or site a fresh one is needed."""
+    return (current.role, current.site_id, current.room_id, current.room_role) == (
+        proved.role,
+        proved.site_id,
+        proved.room_id,
+        proved.room_role,
+    )
 
 
 class _Recognized:

@@ -206,10 +206,10 @@ class Devices:
                     session.execute(delete(Pairing).where(Pairing.device_id == device_id))
                 device.last_seen_at = now
 
-    def is_paired(self, session: Session, device_id: str) -> bool:
-        """Whether the device still may."""
+    def current(self, session: Session, device_id: str) -> Principal | None:
+        """Return the device as it is now; None when it was revoked."""
         device = session.get(Device, device_id)
-        return device is not None and device.revoked_at is None
+        return None if device is None or device.revoked_at is not None else device_principal(device)
 
     def revoke(self, principal: Principal, device_id: str) -> None:
         """Take the token away; the screen shows the pairing page again. Errors: Forbidden; NotFound("device_unknown")."""

@@ -1,4 +1,7 @@
-"""Join links: one link lets one guest into one room, and stays with the browser that opened it first."""
+"""Join links: one link lets one guest into one room, and stays with the browser that opened it first.
+
+A guest who stays renews: a link that is in use then lives on, at most `LONGEST_STAY`, and is over a day after its last renewal.
+"""
 
 import hashlib
 import secrets
@@ -22,6 +25,8 @@ from foundation.identifiers import new_id
 PREFIX = "fhl_"
 TOKEN_BYTES = 24
 LIFE = timedelta(seconds=GUEST_S)
+LONGEST_STAY = timedelta(days=7)
+"""From the first redemption on, however often it is renewed: as long as a person's login."""
 NAME_LENGTH = 64
 MAX_OF_ROOM = 500
 """Links of one room that have not expired."""
@@ -116,9 +121,28 @@ class Links:
         if link is None or problem is not None:
             refuse("link", problem or "unknown", link=link.id if link else None)
             raise Unauthenticated("link_refused")
-        principal = _principal(link)
-        lifetime = max(1, int((link.expires_at - now).total_seconds()))
-        return Redeemed(principal, self._access.issue(principal, lifetime), lifetime)
+        return self._redeemed(link, now)
+
+    def renew(self, token: str) -> Redeemed:
+        """Give the guest who shows their access token a new one; a link that is in use is not over in the middle of a consultation.
+
+        Raises Unauthenticated when the link is revoked or over.
+        """
+        guest = self._access.read(token)
+        if guest.kind != "guest":
+            raise refuse("link", "not a guest")
+        now = self._clock.now()
+        with self._database.reading() as session:
+            link = session.get(JoinLink, guest.id)
+            extends = link is not None and link.expires_at - now < LIFE / 2
+        if extends:
+            with self._database.writing() as session:
+                link = session.get(JoinLink, guest.id, with_for_update=True)
+                if link is not None and link.bound_at is not None:
+                    link.expires_at = max(link.expires_at, min(now + LIFE, link.bound_at + LONGEST_STAY))
+        if link is None or link.revoked_at is not None or now >= link.expires_at:
+            raise refuse("link", "revoked or over", link=guest.id)
+        return self._redeemed(link, now)
 
     def revoke(self, session: Session, principal: Principal, link_id: str) -> None:
         """Take a link and its guest's access away. Errors: Forbidden; NotFound("link_unknown")."""
@@ -130,10 +154,17 @@ class Links:
             link.revoked_at = self._clock.now()
             self._tell(session, principal, link, "link.revoked")
 
-    def is_valid(self, session: Session, link_id: str) -> bool:
-        """Whether the guest of this link still may."""
+    def current(self, session: Session, link_id: str) -> Principal | None:
+        """Return the guest of this link; None when the link has expired or was revoked."""
         link = session.get(JoinLink, link_id)
-        return link is not None and link.revoked_at is None and self._clock.now() < link.expires_at
+        if link is None or link.revoked_at is not None or self._clock.now() >= link.expires_at:
+            return None
+        return _principal(link)
+
+    def _redeemed(self, link: JoinLink, now: datetime) -> Redeemed:
+        principal = _principal(link)
+        lifetime = min(GUEST_S, max(1, int((link.expires_at - now).total_seconds())))
+        return Redeemed(principal, self._access.issue(principal, lifetime), lifetime)
 
     def _is_of(self, token: str, link_id: str) -> bool:
         try:

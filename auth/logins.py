@@ -194,11 +194,13 @@ class Logins:
             if login is not None and person is not None and login.revoked_at is None:
                 self._end(session, login, person, "logout")
 
-    def is_open(self, session: Session, login_id: str) -> bool:
-        """Whether the login still holds and its person is still active."""
+    def current(self, session: Session, login_id: str) -> Principal | None:
+        """Return the person of this login as they are now; None when the login is over or the person deactivated."""
         login = session.get(Login, login_id)
         person = session.get(Person, login.person_id) if login else None
-        return login is not None and person is not None and _ended(login, person, self._clock.now()) is None
+        if login is None or person is None or _ended(login, person, self._clock.now()) is not None:
+            return None
+        return _principal(person, login)
 
     def _opened(self, person: Person, fresh_hash: str | None) -> Tokens:
         now = self._clock.now()

@@ -100,7 +100,8 @@ def set_password(session: Session, clock: Clock, principal: Principal, person_id
 
 
 def deactivate(session: Session, clock: Clock, principal: Principal, person_id: str) -> Person:
-    """Take a login away; it stays known to the journal. Refreshing ends at once, access with the access token (15 minutes).
+    """Take a login away; it stays known to the journal. Refreshing ends at once, changes and connections within seconds
+    (auth.authority.RECHECK_S), looking with the access token (15 minutes).
 
     UserError("own_account"): so that somebody is always left who can give logins.
     """

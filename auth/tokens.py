@@ -1,7 +1,7 @@
 """Access tokens: short-lived JWTs (RFC 7519) signed with Ed25519, pinned to that one algorithm, that carry a whole principal.
 
-No database is asked to check one. So what was taken away (a login, a role) ends with the token's life, at most `ACCESS_S`;
-`auth.authority.Authority.still_valid` asks the database for connections that live longer.
+No database is asked to read one. So what was taken away (a login, a role) can be looked at until the token's life ends, at most `ACCESS_S`;
+before a change, and for connections, `auth.authority.Authority.still_valid` asks the database.
 """
 
 import math

@@ -179,7 +179,7 @@ def through_ingest(broker: Mosquitto, database: Database) -> float:
     clock = SystemClock()
     ingest = Ingest(Sensing(database, clock), Mapping(), clock)
     ingest.start()
-    subscriber = Subscriber(f"mqtt://127.0.0.1:{broker.port}", "ours", Mapping().topics, ingest)
+    subscriber = Subscriber(f"mqtt://127.0.0.1:{broker.port}", "ours", Mapping().topics, ingest, clock)
     rate = drain(subscriber.open, lambda: ingest.written)
     subscriber.close()
     ingest.stop()

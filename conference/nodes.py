@@ -30,6 +30,7 @@ REASONS_MAX = 64
 DIAL_IN_S = 6.0
 """Worker and media dial again every few seconds: so long after the start of web their absence means nothing."""
 
+INGEST_STATES = ("ok", "behind", "stopped")
 UNKNOWN_INGEST: dict[str, Any] = {"state": "ok", "reason": "", "since": None, "rate": 0.0, "lag_s": 0.0}
 """What is told of the readings until the worker's first report."""
 
@@ -191,7 +192,7 @@ class Nodes(Collector):
             node.load, node.load_at = _bounded_load(payload), self._clock.monotonic()
         elif event == "ingest" and node.kind == "worker":
             self._ingest = {
-                "state": "ok" if payload.get("state") == "ok" else "stopped",
+                "state": payload.get("state") if payload.get("state") in INGEST_STATES else "stopped",
                 "reason": str(payload.get("reason") or "")[:NAME_LENGTH],
                 "since": payload.get("since") if isinstance(payload.get("since"), int) else None,
                 "rate": _number(payload.get("rate")),
@@ -349,7 +350,9 @@ class Nodes(Collector):
         )
         yield GaugeMetricFamily("fenghuo_ingest_rate", "Readings kept a second", value=_number(told.get("rate")))
         yield GaugeMetricFamily(
-            "fenghuo_ingest_lag_seconds", "Wait of the last batch's oldest", value=_number(told.get("lag_s"))
+            "fenghuo_ingest_lag_seconds",
+            "Wait of the oldest reading that is not in the database",
+            value=_number(told.get("lag_s")),
         )
         yield GaugeMetricFamily("fenghuo_ingest_queue_depth", "Messages waiting", value=_number(intake.get("depth")))
         messages = CounterMetricFamily(
@@ -358,9 +361,13 @@ class Nodes(Collector):
         for outcome, count in intake.get("outcomes", {}).items():
             messages.add_metric([outcome], count)
         yield messages
+        events = CounterMetricFamily("fenghuo_mqtt_events", "What happened to the MQTT broker's part", labels=["event"])
+        for event, count in intake.get("events", {}).items():
+            events.add_metric([event], count)
+        yield events
 
     def _ingest_up(self) -> int:
-        return int(self.system_state()["ingest"]["state"] == "ok")
+        return int(self.system_state()["ingest"]["state"] != "stopped")
 
     def _note_state(self, kind: Kind) -> None:
         state = "up" if any(node.kind == kind for node in self._by_sid.values()) else "down"

@@ -78,7 +78,7 @@ def join(
             row.session, row.watches = session_id, 0
             if role == "listener" or not row.connected:
                 row.camera, row.screen = False, False
-        row.name, row.role, row.site_id = principal.name, role, principal.site_id
+        row.name, row.role, row.site_id, row.login_id = principal.name, role, principal.site_id, principal.login_id
     if waits:
         lobby.wait(session, clock, room, row)
         return Joined(room, row, replaced, waits=True)
@@ -181,6 +181,7 @@ def _newcomer(clock: Clock, room: Room, principal: Principal, role: RoomRole, se
         room_id=room.id,
         site_id=principal.site_id,
         identity=identity_of(principal),
+        login_id=principal.login_id,
         name=principal.name,
         role=role,
         session=session_id,

@@ -19,6 +19,7 @@ from conference.pages import Handler, Pages
 from conference.speaking import Speaking
 from conference.switchboard import Switchboard
 from conference.turnstile import Turnstile
+from conference.validity import Current, Validity
 from conference.watch import Watch
 from conference.whip import Whip
 from foundation.clock import Clock
@@ -37,6 +38,7 @@ class Signalling(Collector):
         database: Database,
         clock: Clock,
         nodes: Nodes,
+        current: Current,
         *,
         video_slots: int,
         ice: Callable[[str], list[dict[str, Any]]],
@@ -51,7 +53,8 @@ class Signalling(Collector):
         """Who comes without a page."""
         self.lines = Lines(database, nodes)
         """How everybody's line is."""
-        self._watch = Watch(self._board, database, clock, (lapses.end, diary.write, self.whip.follow))
+        validity = Validity(self._board, database, clock, current)
+        self._watch = Watch(self._board, database, clock, validity, (lapses.end, diary.write, self.whip.follow))
         nodes.listen(News(self._board, database, clock, nodes, self._watch.hurry))
 
     @property

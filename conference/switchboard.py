@@ -19,7 +19,7 @@ from foundation.clock import Clock
 from foundation.database import Database
 from foundation.errors import Unavailable
 
-CloseReason = Literal["replaced", "removed", "ended", "node_lost"]
+CloseReason = Literal["replaced", "removed", "ended", "node_lost", "unauthenticated"]
 
 KEPT_VERSIONS_MAX = 1_000
 """Rooms whose last told version is remembered; one that is forgotten is told once more."""
@@ -221,6 +221,15 @@ class Switchboard:
         """A session is over for `reason`: on its node, and at its page."""
         self.end_media(session_id, reason)
         self.end_page(session_id, reason)
+
+    def expel(self, session_id: str) -> None:
+        """The right to be in the room was taken away: the session ends on its node and at its page, and the page's connection with it."""
+        self.end_media(session_id, "unauthenticated")
+        self.tell_session(session_id, "closed", {"reason": "unauthenticated"})
+        sid = self._sid_of(session_id)
+        if sid is not None:
+            self.unseat(sid)
+            self._socketio.server.disconnect(sid, namespace=self._namespace, ignore_queue=True)
 
     def end_media(self, session_id: str, reason: CloseReason | Literal["left"]) -> None:
         """A session is over for `reason` on its node."""

@@ -69,7 +69,7 @@ class Participant(Operational, Base):
 
     `session` is the newest, by which they ask; `link` the session whose media link stands: the same, or the one before it, which lives on
     until the new one's link stands. `entered`: was let in once, and may come back; `heard`: had a media link once;
-    `watches`: how many pictures a player without a page shows (WHEP).
+    `login_id`: the login, pairing or join link by which they came last; `watches`: how many pictures a player without a page shows (WHEP).
     """
 
     __tablename__ = "room_participants"
@@ -78,6 +78,7 @@ class Participant(Operational, Base):
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     room_id: Mapped[str] = mapped_column(String(36), ForeignKey("rooms.id"), index=True)
     identity: Mapped[str] = mapped_column(String(120))
+    login_id: Mapped[str | None] = mapped_column(String(36))
     name: Mapped[str] = mapped_column(String(80))
     role: Mapped[str] = mapped_column(String(16))
     session: Mapped[str] = mapped_column(String(36))

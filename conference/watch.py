@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from conference import presence, rooms, roster
 from conference.switchboard import Switchboard
+from conference.validity import Validity
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.loops import SupervisedThread, guarded
@@ -22,12 +23,18 @@ class Watch:
     """`start` begins the thread, `stop` ends it; `tick` is the work of one second."""
 
     def __init__(
-        self, board: Switchboard, database: Database, clock: Clock, more: tuple[Callable[[], None], ...] = ()
+        self,
+        board: Switchboard,
+        database: Database,
+        clock: Clock,
+        validity: Validity,
+        more: tuple[Callable[[], None], ...] = (),
     ) -> None:
         """`more`: duties of others, done in the same second after these."""
         self._board = board
         self._database = database
         self._clock = clock
+        self._validity = validity
         self._started_at = clock.monotonic()
         self._more = more
         self._left_behind: set[str] = set()
@@ -63,6 +70,7 @@ class Watch:
             self._end_left_over,
             self._restore,
             self._end_closed_rooms,
+            self._validity.end,
             self._end_gone_elsewhere,
             self._tell_gone,
             *self._more,
@@ -131,8 +139,14 @@ class Watch:
                 continue
             with self._database.reading(world) as session:
                 over = roster.gone(session, seats)
+                expelled = {
+                    one for one, why in over.items() if why == "ended" and not self._validity.holds(session, seats[one])
+                }
             for session_id, reason in over.items():
-                self._board.end_session(session_id, reason)
+                if session_id in expelled:
+                    self._board.expel(session_id)
+                else:
+                    self._board.end_session(session_id, reason)
 
     def _tell_changed_elsewhere(self) -> None:
         """Rosters that another web process or the API has changed are told to the pages here."""

@@ -2,6 +2,7 @@
 
 import json
 from abc import abstractmethod
+from collections.abc import Callable
 from html import escape
 from typing import Any, Literal
 
@@ -18,7 +19,15 @@ class DashPage(Dash):
     Language, texts and configuration are those of each request.
     """
 
-    def __init__(self, name: str, server: Flask, settings: Settings, styles: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        name: str,
+        server: Flask,
+        settings: Settings,
+        styles: tuple[str, ...],
+        signed_in: Callable[[], str] = str,
+    ) -> None:
+        """`signed_in` gives the tags of `dashboard.signedin` for this request."""
         super().__init__(
             f"fenghuo.{name}",
             server=server,  # type: ignore[arg-type]  # Dash's hint forgets Flask
@@ -32,6 +41,7 @@ class DashPage(Dash):
         )
         self._page = name
         self._styles = styles
+        self._signed_in = signed_in
 
     @abstractmethod
     def page_language(self) -> Lang:
@@ -68,6 +78,7 @@ class DashPage(Dash):
 <link rel="icon" href="data:,">
 {links}
 <script type="application/json" id="fenghuo-page">{content}</script>
+{self._signed_in()}
 <script type="module" src="/assets/js/{name}/main.js"></script>
 </head>
 <body class="{name}-page">

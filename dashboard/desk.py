@@ -17,6 +17,7 @@ from dashboard.dash_page import DashPage
 from dashboard.gate import Gate
 from dashboard.messages import Lang, catalogue
 from dashboard.pairing import APPROVE_PATH
+from dashboard.signedin import signed_in_tags
 from foundation.settings import Settings
 from operations.grading import THRESHOLDS
 
@@ -46,7 +47,7 @@ class _DeskApp(DashPage):
     """The desk: what the reader may do, in the reader's language and theme."""
 
     def __init__(self, gate: Gate, settings: Settings, server: Flask) -> None:
-        super().__init__("desk", server, settings, CSS)
+        super().__init__("desk", server, settings, CSS, lambda: signed_in_tags(gate.principal()))
         self._gate = gate
         self._settings = settings
 

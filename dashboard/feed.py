@@ -38,7 +38,7 @@ TICKS_WAITING = 4
 """With this many messages waiting a client gets no more ticks, only journal events, until it has read them."""
 STALLED_S = 30.0
 """A client that took nothing for this long is closed."""
-RECHECK_S = 15.0
+RECHECK_S = 5.0
 """How often it is checked that a client may still read (device revoked, account closed)."""
 
 clients_gauge = Gauge("fenghuo_feed_clients", "Pages connected to the feed")

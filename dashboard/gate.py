@@ -21,17 +21,21 @@ from werkzeug.http import parse_cookie
 from auth.authority import Authority
 from auth.permissions import GRANTS, Permission
 from auth.principal import Principal
+from auth.refusals import refuse
 from dashboard.body_limit import require_small_body
 from dashboard.cookies import PROOFS, Cookies
 from dashboard.messages import Lang
 from dashboard.origins import require_same_origin
 from dashboard.problems import Problems
+from dashboard.signedin import signed_in_tags
 from dashboard.sockets import RULE, Rule, Sockets, ruled
 from foundation.errors import Forbidden, Unauthenticated
 from foundation.secrets import secret
 from foundation.settings import Settings
 
 BEARER = "bearer "
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""They change nothing (RFC 9110 section 9.2.1)."""
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +75,7 @@ class Gate(Sockets):
         # Only for its templates, which error pages need wherever the application's own are.
         app.register_blueprint(Blueprint("gate", __name__, template_folder="templates"))
         app.before_request(self._check)
+        app.context_processor(lambda: {"signed_in": lambda: signed_in_tags(self.principal_or_none())})
         self.problems = Problems(app, self.language)
 
     # --- declaring
@@ -231,8 +236,15 @@ class Gate(Sockets):
             token = _bearer()
             if not token:
                 raise Unauthenticated("unauthenticated")
-            return self.authority.authenticate(token)
+            return self._accepted(token)
         return self.proved_by_cookie()
+
+    def _accepted(self, token: str) -> Principal:
+        """Return who shows the token. Before a change the database is asked whether the right still holds. Raises Unauthenticated."""
+        principal = self.authority.authenticate(token)
+        if request.method not in SAFE_METHODS and not self.authority.still_valid(principal):
+            raise refuse("access", "taken away", principal=principal.id)
+        return principal
 
     def proved_by_cookie(self) -> Principal:
         """Who the browser is by its cookies: a person before a guest before a wall. Raises Unauthenticated."""
@@ -240,7 +252,7 @@ class Gate(Sockets):
             token = request.cookies.get(name)
             if token:
                 try:
-                    return self.authority.authenticate(token)
+                    return self._accepted(token)
                 except Unauthenticated:
                     continue
         raise Unauthenticated("unauthenticated")

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from auth.logins import Tokens
 from auth.tokens import MAX_CHARACTERS
 from dashboard import messages
-from dashboard.cookies import REFRESH, guest_tokens
+from dashboard.cookies import DEVICE, DEVICE_S, GUEST, REFRESH, guest_tokens
 from dashboard.gate import Gate
 from dashboard.json_body import json_object, text_of
 from dashboard.origins import local_path
@@ -73,17 +73,14 @@ def create_login(gate: Gate, settings: Settings) -> Blueprint:
         return response
 
     @blueprint.post("/auth/refresh")
-    @gate.public("asks for the refresh token itself")
+    @gate.public("asks for the refresh token, or for the guest's or the screen's own token, itself")
     def refresh_page() -> BaseResponse:
         try:
-            tokens = logins.refresh(_refresh_cookie())
+            return _renewed(gate)
         except Unauthenticated as error:
             response = gate.problems.answer(error)
             cookies.log_out(response)
             return response
-        response = make_response("", 204)
-        cookies.log_in(response, tokens)
-        return response
 
     @blueprint.post("/api/v1/auth/token")
     @gate.public("who is not logged in must be able to")
@@ -146,6 +143,28 @@ def _page(gate: Gate, settings: Settings, back: str, name: str = "", error: Feng
         response.headers["Retry-After"] = str(error.detail.get("retry_after_s", 1))
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _renewed(gate: Gate) -> BaseResponse:
+    """Renew whatever the browser is here, a person before a guest before a wall, and say for how many seconds. Raises Unauthenticated."""
+    cookies = gate.cookies
+    try:
+        tokens = gate.authority.logins.refresh(_refresh_cookie())
+    except Unauthenticated:
+        if GUEST not in request.cookies and DEVICE not in request.cookies:
+            raise
+    else:
+        response = _json({"expires_in": tokens.expires_in})
+        cookies.log_in(response, tokens)
+        return response
+    if GUEST in request.cookies:
+        stay = gate.authority.links.renew(request.cookies[GUEST])
+        response = _json({"expires_in": stay.expires_in})
+        cookies.let_in(response, stay.principal.id, stay.access_token, stay.expires_in)
+        return response
+    # A screen's token lives until it is revoked.
+    gate.authority.devices.authenticate(request.cookies[DEVICE])
+    return _json({"expires_in": DEVICE_S})
 
 
 def _refresh_cookie() -> str:

@@ -104,6 +104,8 @@ class Sockets(ABC):
         def connect(hello: Any = None) -> None:
             principal = self._socket_proof(hello)
             principal.require(needs)
+            if not self.authority.still_valid(principal):
+                raise Unauthenticated("unauthenticated")
             request.environ[f"{STASH}{namespace}"] = principal
             g.fenghuo_principal = principal
             if handler is not None:

@@ -1,5 +1,6 @@
 """The big screen: a Dash page without callbacks whose modules keep it live from the feed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -34,9 +35,11 @@ class Timing:
     hold_s: int = HOLD_S
 
 
-def create_wall(server: Flask, settings: Settings, timing: Timing | None = None) -> Dash:
+def create_wall(
+    server: Flask, settings: Settings, timing: Timing | None = None, signed_in: Callable[[], str] = str
+) -> Dash:
     """Mount the wall at /wall/ on `server`; who may open it is decided in front of it (dashboard.gate)."""
-    app = _WallApp(settings, timing or Timing(), server)
+    app = _WallApp(settings, timing or Timing(), server, signed_in)
     app.layout = _layout(settings)
     return app
 
@@ -44,8 +47,8 @@ def create_wall(server: Flask, settings: Settings, timing: Timing | None = None)
 class _WallApp(DashPage):
     """The wall: always dark, with the screen geometry that the address asks for."""
 
-    def __init__(self, settings: Settings, timing: Timing, server: Flask) -> None:
-        super().__init__("wall", server, settings, CSS)
+    def __init__(self, settings: Settings, timing: Timing, server: Flask, signed_in: Callable[[], str]) -> None:
+        super().__init__("wall", server, settings, CSS, signed_in)
         self._settings = settings
         self._timing = timing
 

@@ -61,7 +61,7 @@ def serve(settings: Settings, tls: str | None, key: str | None) -> None:
     _choose_tls(tls, key)
     with _told():
         # What would end a child again and again is said here, once.
-        load_mapping(settings.home)
+        load_mapping(settings.home, settings.zone)
         if settings.mqtt_url:
             BrokerAddress.of(settings.mqtt_url)
         database = Database(settings.database)

@@ -280,7 +280,7 @@ def _embedded_broker(patient: Patient) -> Finding:
 
 def _mapping(patient: Patient) -> Finding:
     try:
-        rules = load_mapping(patient.settings.home).rules
+        rules = load_mapping(patient.settings.home, patient.settings.zone).rules
     except UserError as error:
         wrong = f"{MAPPING_FILE}: {' '.join(str(error.detail['reason']).split())}"
         return Finding("MQTT table", "bad", wrong, "correct it (docs/integrator.md): the worker does not start with it")

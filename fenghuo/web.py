@@ -38,6 +38,7 @@ from dashboard.login import create_login
 from dashboard.pairing import create_pairing
 from dashboard.people import create_people
 from dashboard.room_page import create_room_page
+from dashboard.signedin import signed_in_tags
 from dashboard.snapshots import Readings, Snapshots
 from dashboard.trust import Anchor, create_trust
 from dashboard.wall import create_wall
@@ -115,6 +116,7 @@ class Web:
             database,
             clock,
             nodes,
+            authority.current,
             video_slots=settings.video_slots,
             ice=lambda participant: ice_servers(
                 settings.turn_urls, turn_secret, participant, int(clock.now().timestamp())
@@ -142,7 +144,10 @@ class Web:
             anchor = Anchor(https.authority.der, https.authority.title)
             app.register_blueprint(create_trust(gate, settings, anchor, lan_addresses()))
             self._plain = _listener(settings, app)
-        pages = [create_wall(app, settings), create_desk(app, gate, settings)]
+        pages = [
+            create_wall(app, settings, signed_in=lambda: signed_in_tags(gate.principal_or_none())),
+            create_desk(app, gate, settings),
+        ]
         protect(app, {digest for page in pages for digest in page.csp_hashes()})
 
     def system(self) -> dict[str, Any]:

@@ -7,13 +7,12 @@ import asyncio
 import contextlib
 import logging
 import signal
-import time
 from typing import Any
 
 import aiohttp
 import socketio
 
-from foundation.clock import SystemClock
+from foundation.clock import Clock, SystemClock
 from foundation.database import Database
 from foundation.identifiers import new_id
 from foundation.loops import error_counts, guarded, supervised
@@ -42,11 +41,12 @@ logger = logging.getLogger(__name__)
 class Worker:
     """The worker process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
+        self._clock = clock
         self._database = Database(settings.database)
-        clock = SystemClock()
-        self._ingest = Ingest(Sensing(self._database, clock), load_mapping(settings.home), clock)
+        self._mapping = load_mapping(settings.home, settings.zone)
+        self._ingest = Ingest(Sensing(self._database, clock), self._mapping, clock)
         self._stopping = asyncio.Event()
 
     async def run(self) -> int:
@@ -76,7 +76,7 @@ class Worker:
         settings = self._settings
         if settings.mqtt_url:
             subscriber = Subscriber(
-                settings.mqtt_url, "fenghuo-worker", load_mapping(settings.home).topics, self._ingest
+                settings.mqtt_url, "fenghuo-worker", self._mapping.topics, self._ingest, self._clock
             )
             subscriber.open()
             return subscriber
@@ -137,10 +137,10 @@ class Worker:
             await self._tell(client)
 
     async def _tell(self, client: Any) -> None:
-        written, told_at = self._ingest.written, time.monotonic()
+        written, told_at = self._ingest.written, self._clock.monotonic()
         while client.connected:
             await asyncio.sleep(REPORT_EVERY_S)
-            now = time.monotonic()
+            now = self._clock.monotonic()
             rate = (self._ingest.written - written) / (now - told_at)
             written, told_at = self._ingest.written, now
             status = self._ingest.status
@@ -149,9 +149,10 @@ class Worker:
                 "reason": status.reason,
                 "since": status.since_ms,
                 "rate": round(rate, 1),
-                "lag_s": self._ingest.lag_s,
+                "lag_s": round(self._ingest.lag_s, 1),
                 "depth": self._ingest.depth,
                 "outcomes": dict(self._ingest.outcomes),
+                "events": dict(self._ingest.events),
                 "loop_errors": error_counts(),
             }
             await client.emit("ingest", report, namespace=NAMESPACE)
@@ -161,6 +162,6 @@ def run_worker(settings: Settings) -> int:
     """Run the worker process until it is told to stop; the exit code."""
 
     async def main() -> int:
-        return await Worker(settings).run()
+        return await Worker(settings, SystemClock()).run()
 
     return asyncio.run(main())

@@ -13,19 +13,24 @@ import contextlib
 import hmac
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+import struct
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import amqtt.broker
+from amqtt.adapters import BufferReader, ReaderAdapter, WriterAdapter
 from amqtt.broker import Broker
 from amqtt.contexts import BrokerConfig
+from amqtt.errors import MQTTError
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.plugins.base import BaseAuthPlugin
 from amqtt.session import IncomingApplicationMessage, OutgoingApplicationMessage, Session
-from prometheus_client import Counter
 
-from operations.ingest import Ingest
+from foundation.loops import guarded, supervised
+from operations.ingest import Ingest, Message
+from operations.mapping import MAX_PAYLOAD_BYTES
 
 MAX_CONNECTIONS = 200
 MAX_UNACKNOWLEDGED = 5_000
@@ -35,12 +40,17 @@ PROBE_TIMEOUT_S = 10.0
 LISTEN_AGAIN_S = 3.0
 """How often a port that another program holds is tried again."""
 SESSION_EXPIRY_S = 3600
+CONNECT_TIMEOUT_S = 10.0
+"""A connection must begin with a CONNECT within this time: those that say nothing would use up the connections of all."""
+MAX_CONNECT_BYTES = 4096
+CONNECT = 0x10
+MQTT_5 = 5
+MQTT_3_1_1 = 4
+REFUSED_5 = b"\x20\x03\x00\x84\x00"
+"""CONNACK: unsupported protocol version (MQTT 5 section 3.2.2.2)."""
+REFUSED_3 = b"\x20\x02\x00\x01"
+"""CONNACK: unacceptable protocol version (MQTT 3.1.1 section 3.2.2.3)."""
 SENSOR_ACCOUNT = "sensor"
-
-restarts_total = Counter("fenghuo_broker_restarts_total", "Restarts of the embedded broker after it stalled")
-overflow_total = Counter(
-    "fenghuo_broker_overflow_total", "Connections closed because they sent more than can be taken in"
-)
 
 logger = logging.getLogger(__name__)
 
@@ -55,13 +65,48 @@ class DurableHandler(BrokerProtocolHandler):  # type: ignore[misc]
     """amqtt's handler of one connection, acknowledging only what is kept."""
 
     sink: Sink
+    events: Counter[str]
+
+    @classmethod
+    async def init_from_connect(
+        cls,
+        reader: ReaderAdapter,
+        writer: WriterAdapter,
+        plugins_manager: Any,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> tuple[BrokerProtocolHandler, Session]:
+        """Take in a client that speaks MQTT 3.1.1; every other one is told so. MQTTError, and a closed connection, for whatever else goes wrong.
+
+        amqtt reads a CONNECT of MQTT 5 as one of 3.1.1, and waits for ever for bytes that do not come; and a connection whose beginning
+        raises anything but its own errors is never counted as ended.
+        """
+        reason = "bad_connect"
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                packet, level = await _read_connect(reader)
+                if level != MQTT_3_1_1:
+                    reason = "protocol_version"
+                    logger.warning("an MQTT client speaks another version than 3.1.1", extra={"level": level})
+                    writer.write(REFUSED_5 if level == MQTT_5 else REFUSED_3)
+                    await writer.drain()
+                    raise MQTTError(f"protocol level {level}")
+                begun: tuple[BrokerProtocolHandler, Session] = await super().init_from_connect(
+                    BufferReader(packet), writer, plugins_manager, loop
+                )
+        except Exception as error:
+            # Whoever connects can send anything: its connection ends, and only that.
+            cls.events[reason] += 1
+            with guarded("broker connect"):
+                await writer.close()
+            raise MQTTError(str(error)) from error
+        return begun
 
     async def _handle_message_flow(self, app_message: IncomingApplicationMessage | OutgoingApplicationMessage) -> None:
         if isinstance(app_message, IncomingApplicationMessage) and app_message.publish_packet is not None:
             try:
                 await self.sink(app_message.topic, bytes(app_message.publish_packet.data or b""))
             except TooFast:
-                overflow_total.inc()
+                self.events["too_fast"] += 1
                 # Not awaited inside itself: closing waits for this very task.
                 asyncio.get_running_loop().call_soon(self._reader_task.cancel if self._reader_task else lambda: None)
                 return
@@ -99,16 +144,18 @@ class EmbeddedBroker:
         self._bind = (host, port)
         self._address = ("127.0.0.1" if host in ("0.0.0.0", "") else host, port)
         self._ingest = ingest
-        self._waiting = 0
+        self._unsettled = 0
         self._broker: Broker | None = None
         self._watch: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Listen, now or as soon as the port is free, and go on until `close`."""
+        self._loop = asyncio.get_running_loop()
         DurableHandler.sink = staticmethod(self._take)
+        DurableHandler.events = self._ingest.events
         amqtt.broker.BrokerProtocolHandler = DurableHandler
         await self._keep_listening()
-        self._watch = asyncio.create_task(self._watchdog())
+        self._watch = asyncio.create_task(supervised("broker watch", self._watchdog))
 
     async def close(self) -> None:
         """Stop listening and close every connection."""
@@ -121,7 +168,7 @@ class EmbeddedBroker:
         """Restart a broker that stalled, start one where there is none; whatever fails is logged and tried at the next look."""
         try:
             if self._broker is not None and not await _answers(*self._address):
-                restarts_total.inc()
+                self._ingest.events["broker_restarted"] += 1
                 logger.error("the embedded broker stalled and is restarted")
                 await self._stop()
             if self._broker is None:
@@ -156,23 +203,31 @@ class EmbeddedBroker:
                     server.instance.close()
 
     async def _take(self, topic: str, payload: bytes) -> None:
-        """Wait until the message is durable."""
-        if self._waiting >= MAX_UNACKNOWLEDGED:
+        """Wait until the message is durable, or refused for good."""
+        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._unsettled >= MAX_UNACKNOWLEDGED:
             raise TooFast
-        loop = asyncio.get_running_loop()
-        kept: asyncio.Future[None] = loop.create_future()
-
-        def resolve() -> None:
-            if not kept.done():
-                kept.set_result(None)
-
-        self._waiting += 1
+        # A sender's own message is of now, whether the broker is to keep it for others (the retain flag) or not.
+        if not self._ingest.offer(
+            Message(topic, payload[: MAX_PAYLOAD_BYTES + 1], self._ingest.arrival(), False, self, kept)
+        ):
+            raise TooFast
+        self._unsettled += 1
         try:
-            if not self._ingest.offer(topic, payload, lambda _kept: _call(loop, resolve)):
-                raise TooFast
             await kept
         finally:
-            self._waiting -= 1
+            self._unsettled -= 1
+
+    def settle(self, tokens: Sequence[Any]) -> None:
+        """Let the messages of a batch be acknowledged; from the ingest's thread."""
+
+        def resolve() -> None:
+            for kept in tokens:
+                if not kept.done():
+                    kept.set_result(None)
+
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending
+            self._loop.call_soon_threadsafe(resolve)
 
     async def _watchdog(self) -> None:
         while True:
@@ -180,9 +235,24 @@ class EmbeddedBroker:
             await self._keep_listening()
 
 
-def _call(loop: asyncio.AbstractEventLoop, function: Callable[[], Any]) -> None:
-    with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending
-        loop.call_soon_threadsafe(function)
+async def _read_connect(reader: ReaderAdapter) -> tuple[bytes, int]:
+    """A whole CONNECT packet and its protocol level (MQTT 3.1.1 section 3.1); MQTTError for anything else."""
+    first = await reader.read(1)
+    if first[0] != CONNECT:
+        raise MQTTError("the first packet is no CONNECT")
+    lengths = b""
+    while True:
+        lengths += await reader.read(1)
+        if lengths[-1] < 0x80:
+            break
+        if len(lengths) == 4:
+            raise MQTTError("bad remaining length")
+    length = sum((byte & 0x7F) << 7 * place for place, byte in enumerate(lengths))
+    if length > MAX_CONNECT_BYTES:
+        raise MQTTError("a CONNECT too large")
+    body = await reader.read(length)
+    (name_length,) = struct.unpack_from("!H", body)
+    return first + lengths + body, body[2 + name_length]
 
 
 def _is_free(address: tuple[str, int]) -> bool:

@@ -15,12 +15,15 @@ from auth.principal import Principal
 from foundation.clock import Clock, epoch_ms
 from foundation.database import Database
 from foundation.errors import UserError
+from operations.notation import MISSING_NUMBERS, SECONDS_FROM, epoch_number
 from operations.readings import GOOD, SUSPECT, newest, readings
 from operations.stations import all_sensors
 
 FUTURE_TOLERANCE_MS = 120_000
 """A reading may be this far ahead of our clock: sensors' clocks drift, but a date in the future is a fault."""
 OLDEST_MS = 0
+LOWEST = -9_000.0
+"""No sensor of ours measures less: a mark such as -9999 is none of its values, even where nobody told what it can measure."""
 REGISTRY_RELOAD_S = 2.0
 """An unknown sensor makes us look again for new sensors, at most this often."""
 QUALITIES: dict[str, int] = {"good": GOOD, "suspect": SUSPECT}
@@ -83,11 +86,11 @@ class Sensing:
         )
 
     def take(self, rows: Sequence[Any], principal: Principal | None = None) -> Outcome:
-        """Check and keep a batch of `{"sensor", "at", "value", "unit"?, "site"?, "quality"?}`; `at` is ISO 8601 with a zone or integer epoch ms.
+        """Check and keep a batch of `{"sensor", "at", "value", "unit"?, "site"?, "quality"?}`; `at` is ISO 8601 with a zone, or epoch ms or s.
 
         `unit` and `site`, where given, must be the sensor's. `quality` is what the sender thinks of the value: good (the same as none) or
         suspect, as a word or as kept (0, 1); one that it calls bad is refused. Outside what the sensor can measure a value is suspect
-        whatever its sender says.
+        whatever its sender says, and one that is a usual mark for "nothing was measured" there (-9999, 32766) is refused as `no_value`.
 
         A repeated (sensor, at) replaces the value: the newest word of a sensor about a moment counts. A time up to `FUTURE_TOLERANCE_MS` ahead
         of our clock is kept as it was sent; which reading is a sensor's newest is told at `operations.readings.newest`. With a `principal`, only
@@ -214,6 +217,9 @@ def _check(row: dict[str, Any], facts: SensorFacts, latest: int) -> tuple[int, f
     value, wrong = _value(row.get("value"))
     if wrong:
         return 0, 0.0, GOOD, ("value", wrong)
+    outside = not facts.valid_low <= value <= facts.valid_high
+    if value in MISSING_NUMBERS and (outside or value < LOWEST):
+        return 0, 0.0, GOOD, ("value", "no_value")
     unit = row.get("unit")
     if unit is not None and unit != facts.unit:
         return 0, 0.0, GOOD, ("unit", "wrong_unit")
@@ -227,10 +233,13 @@ def _check(row: dict[str, Any], facts: SensorFacts, latest: int) -> tuple[int, f
         return 0, 0.0, GOOD, ("at", "in_the_future")
     if at < OLDEST_MS:
         return 0, 0.0, GOOD, ("at", "before_1970")
+    if at < SECONDS_FROM and not isinstance(row["at"], str):
+        # Seconds or milliseconds since the device was switched on, as one tells that never learnt the time.
+        return 0, 0.0, GOOD, ("at", "clock_not_set")
     quality = _quality(row.get("quality"))
     if quality is None:
         return 0, 0.0, GOOD, ("quality", "bad_quality" if row["quality"] == BAD_QUALITY else "quality_unknown")
-    if not facts.valid_low <= value <= facts.valid_high:
+    if outside:
         quality = SUSPECT
     return at, value, quality, None
 
@@ -256,13 +265,11 @@ def _quality(told: object) -> int | None:
 
 
 def parse_moment(text: object) -> int | None:
-    """Epoch milliseconds of an ISO 8601 moment with a zone, or of integer epoch milliseconds; None for anything else."""
+    """Epoch milliseconds of an ISO 8601 moment with a zone, or of epoch milliseconds or seconds (the size tells which); None for anything else."""
     if isinstance(text, bool):
         return None
-    if isinstance(text, int):
-        return text if abs(text) < 1 << 53 else None
-    if isinstance(text, float):
-        return int(text) if math.isfinite(text) and abs(text) < 1 << 53 else None
+    if isinstance(text, int | float):
+        return epoch_number(text)
     if not isinstance(text, str) or len(text) > 40:
         return None
     try:

@@ -47,6 +47,8 @@ class Served:
             **environment,
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self.token_s = 300.0
+        """How long the administrator's token is used."""
         self._token = ""
         self._token_at = 0.0
 
@@ -144,7 +146,7 @@ class Served:
 
     def token(self) -> str:
         """An access token of the administrator."""
-        if not self._token or time.monotonic() - self._token_at > 300:
+        if not self._token or time.monotonic() - self._token_at > self.token_s:
             self._token = self.log_in(*ADMIN)
             self._token_at = time.monotonic()
         return self._token

@@ -1,5 +1,7 @@
 /** Requests to the HTTP API with this page's cookie. */
 
+import { send } from "/assets/js/session.js";
+
 /** Never an exception: a network failure is an answer that is not ok. @typedef {{ok: boolean, status: number, body: Record<string, unknown>}} Answer */
 
 /** Post JSON. @param {string} path @param {object} body @returns {Promise<Answer>} */
@@ -15,7 +17,7 @@ export function get(path) {
 /** @param {string} path @param {RequestInit} how @returns {Promise<Answer>} */
 async function ask(path, how) {
   try {
-    const response = await fetch(path, { credentials: "same-origin", ...how });
+    const response = await send(path, how);
     const text = await response.text();
     return { ok: response.ok, status: response.status, body: text === "" ? {} : JSON.parse(text) };
   } catch (error) {

@@ -12,12 +12,14 @@ import { Refused, Wire } from "./wire.js";
 /**
  * Whose lifeline it is.
  * `say`: how the link is, and for "over" why. `lobby`: one waits until a host lets one in. `welcomed`: who one is. `sending`: what a new session sends.
+ * `renewLogin`: the server does not know one any more; make oneself known again.
  * `settle`: the newest session is about to have its link; say one's state and what one wants to see. `tookOver`: the session told is the one from now on.
  * @typedef {object} Owner
  * @property {(state: LinkState, tries: number, reason: string) => void} say
  * @property {(title: string) => void} lobby
  * @property {(welcome: Welcome) => void} welcomed
  * @property {(welcome: Welcome) => import("./session.js").Sending} sending
+ * @property {() => Promise<import("/assets/js/session.js").Renewal>} renewLogin
  * @property {() => Promise<void>} settle
  * @property {(session: Session) => void} tookOver
  */
@@ -35,7 +37,11 @@ const BACK_OFF_MS = [250, 500, 1000, 1600];
 const WAIT_AGAIN_MS = 20_000;
 /** These end a stay: a new session would be wrong or useless. */
 const FINAL = new Set(["replaced", "removed", "ended", "refused"]);
-const FINAL_CODES = new Set(["forbidden", "not_found", "room_closed", "room_locked", "unauthenticated"]);
+const FINAL_CODES = new Set(["forbidden", "not_found", "room_closed", "room_locked"]);
+/** An access token lives minutes, a stay hours: it is renewed, and only a refusal of that ends the stay. */
+const LOGIN_OVER = "unauthenticated";
+/** A login that was renewed so often and is refused all the same is none. */
+const RENEWALS_MAX = 3;
 
 export class Lifeline {
   /** @param {string} room @param {Owner} owner @param {Told} told */
@@ -62,6 +68,8 @@ export class Lifeline {
     this.watches = false;
     this.dialledAt = 0;
     this.over = false;
+    /** Renewals of the login since the room last knew one. */
+    this.renewals = 0;
     /** Whether a new session is on its way to its offer's answer. */
     this.building = false;
     /** Grows with each attempt, so that what an older one still awaits is dropped. */
@@ -108,7 +116,7 @@ export class Lifeline {
       down: (forGood) => {
         if (this.over || !this.started) return;
         this.#say(this.session?.lives ? "signal_lost" : "reconnecting");
-        if (forGood) this.#later(() => this.wire?.redial());
+        if (forGood) this.#redialLater();
       },
       dialling: () => {
         if (this.over || !this.started) return;
@@ -117,11 +125,14 @@ export class Lifeline {
       },
       refused: (code, forGood) => {
         if (!this.started) return;
-        if (code !== undefined && FINAL_CODES.has(code)) this.end(code);
-        else if (forGood) this.#later(() => this.wire?.redial());
+        if (code === LOGIN_OVER) void this.#renewLogin();
+        else if (code !== undefined && FINAL_CODES.has(code)) this.end(code);
+        else if (forGood) this.#redialLater();
       },
       closed: (told) => {
         if (FINAL.has(told.reason)) this.end(told.reason);
+        // The right to be here was taken away, or is another one: whoever still holds one comes back with it.
+        else if (told.reason === "unauthenticated") this.wire?.refresh();
         else this.renew(Math.random() * SPREAD_MS);
       },
       admitted: () => this.renew(0),
@@ -248,6 +259,7 @@ export class Lifeline {
   /** Be in the room by the session named; null while one waits in the lobby. @param {string} session @returns {Promise<Welcome | null>} */
   async #join(session) {
     const answer = await this.ask("join", { room: this.room, session, watch: this.watches });
+    this.renewals = 0;
     if (!answer.waiting) {
       this.owner.welcomed(answer);
       return answer;
@@ -325,10 +337,39 @@ export class Lifeline {
       this.end(code);
       return;
     }
+    if (code === LOGIN_OVER) {
+      void this.#renewLogin();
+      return;
+    }
     this.#say(code === "no_node" ? "no_node" : "reconnecting");
     // No word came back: after a blackout the old wire may stay silent long after a new one would speak.
     if (!(error instanceof Refused)) this.wire?.refresh();
     this.renew();
+  }
+
+  /** Make oneself known again, then dial anew: a connection keeps the login that it was dialled with. */
+  async #renewLogin() {
+    if (this.renewals >= RENEWALS_MAX) {
+      this.end(LOGIN_OVER);
+      return;
+    }
+    this.renewals += 1;
+    this.#say(this.session?.lives ? "signal_lost" : "reconnecting");
+    const renewal = await this.owner.renewLogin();
+    if (this.over) return;
+    if (renewal === "refused") this.end(LOGIN_OVER);
+    else if (renewal === "renewed") this.#redialLater(0);
+    else {
+      this.renewals -= 1;
+      this.#redialLater();
+    }
+  }
+
+  /** @param {number} [pause] milliseconds */
+  #redialLater(pause) {
+    this.#later(() => {
+      if (!this.wire?.dials) this.wire?.redial();
+    }, pause);
   }
 
   /** @param {LinkState} state @param {string} [reason] */

@@ -1,5 +1,6 @@
 /** The consultation page: wires the protocol to the views. What each does is in its own module. */
 
+import { renew } from "/assets/js/session.js";
 import { post } from "./api.js";
 import { stayAwake } from "./awake.js";
 import { Calls, nameOf } from "./calls.js";
@@ -102,7 +103,7 @@ const client = new RoomClient(config.room, {
   },
   said: (said) => chat.add(said),
   minuted: (entry) => minutes.add(entry),
-});
+}, renew);
 
 const own = new Own(client, () => {
   tiles.own = { camera: own.camera, screen: own.screen };

@@ -43,8 +43,8 @@ const LOSSY = 0.08;
 
 /** A stay in one room, from `join` to `leave`; it makes as many sessions as the network asks for. */
 export class RoomClient {
-  /** @param {string} room @param {Events} events */
-  constructor(room, events) {
+  /** @param {string} room @param {Events} events @param {import("./lifeline.js").Owner["renewLogin"]} renewLogin */
+  constructor(room, events, renewLogin) {
     this.events = events;
     /** What one may ask for beside one's own media: the rules of docs/room-protocol.md. */
     this.commands = new Commands((event, payload) => this.lifeline.ask(event, payload));
@@ -77,6 +77,7 @@ export class RoomClient {
           this.#heardRoster(welcome.roster);
         },
         sending: (welcome) => (welcome.role === "listener" ? { audio: null, camera: null, screen: null } : this.sending),
+        renewLogin,
         settle: async () => {
           await Promise.all([this.#tellState(), this.#sendWant()]);
         },

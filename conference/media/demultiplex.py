@@ -12,6 +12,7 @@ from conference.media.fanout import Fanout
 from conference.media.session import Session
 from conference.media.stats import Counters
 from conference.media.udp import NAME_STRIDE, RECEIVE_ROWS, ROW_BYTES, UdpPort
+from foundation.loops import survived
 
 ROUNDS_MAX = 8
 """Batches read before other work gets its turn."""
@@ -81,7 +82,16 @@ class Demultiplexer:
             self._timer = None
 
     def readable(self) -> None:
-        """Read until the socket is empty (bounded), forward, send, and ask again for what is missing."""
+        """Read until the socket is empty (bounded), forward, send, and ask again for what is missing. Raises nothing."""
+        try:
+            self._read()
+        except Exception:  # noqa: BLE001 - the port is read again at the next datagram, whatever became of these
+            survived("media.port")
+        self._fanout.flush(self._clock())
+        if self._timer is None and self._asking:
+            self._ask_again()
+
+    def _read(self) -> None:
         port = self._port
         counters = self._counters
         fanout = self._fanout
@@ -101,9 +111,6 @@ class Demultiplexer:
                     break
                 time.sleep(FRAME_PAUSE_S)
                 pauses += 1
-        fanout.flush(self._clock())
-        if self._timer is None and self._asking:
-            self._ask_again()
 
     def _gathers(self, now: float) -> bool:
         """Whether so much comes in, frames counted as one, that waiting for more pays."""
@@ -127,50 +134,54 @@ class Demultiplexer:
         lengths = port.in_lengths
         octets = 0
         for row in range(count):
-            size = sizes[row]
-            octets += size
-            if size == 0:
-                counters.drop("empty")
-                continue
-            at = row * ROW_BYTES
-            first = view[at]
-            name = row * NAME_STRIDE
-            key = bytes(names[name : name + key_bytes])
-            if 127 < first < 192:
-                session = by_address.get(key)
-                if session is None:
-                    self._stray(bytes(view[at : at + size]), key, port.local(row), now)
-                elif size < 12:
-                    counters.drop("rtp_malformed")
-                elif 191 < view[at + 1] < 224:  # RFC 5761 section 4
-                    session.last_at = now
-                    session.receive_rtcp(bytes(view[at : at + size]), now)
-                elif session.receive_handle is None:
-                    counters.drop("throttled" if session.receiving else "before_keys")
-                elif unprotect(session.receive_handle, rows[row], lengths[row]):
-                    counters.drop("srtp_unprotect")
+            try:
+                size = sizes[row]
+                octets += size
+                if size == 0:
+                    counters.drop("empty")
+                    continue
+                at = row * ROW_BYTES
+                first = view[at]
+                name = row * NAME_STRIDE
+                key = bytes(names[name : name + key_bytes])
+                if 127 < first < 192:
+                    session = by_address.get(key)
+                    if session is None:
+                        self._stray(bytes(view[at : at + size]), key, port.local(row), now)
+                    elif size < 12:
+                        counters.drop("rtp_malformed")
+                    elif 191 < view[at + 1] < 224:  # RFC 5761 section 4
+                        session.last_at = now
+                        session.receive_rtcp(bytes(view[at : at + size]), now)
+                    elif session.receive_handle is None:
+                        counters.drop("throttled" if session.receiving else "before_keys")
+                    elif unprotect(session.receive_handle, rows[row], lengths[row]):
+                        counters.drop("srtp_unprotect")
+                    else:
+                        session.came += 1
+                        session.last_at = now
+                        upstream = session.upstream
+                        upstream.receive(bytes(view[at : at + sizes[row]]), now)
+                        if upstream.asking:
+                            upstream.asking = False
+                            self._asking.add(session)
+                            if upstream.switched:
+                                upstream.switched = False
+                                self._on_switch()
+                elif first < 4:
+                    self._stun(bytes(view[at : at + size]), key, port.local(row), now)
+                elif 19 < first < 64:
+                    session = by_address.get(key)
+                    if session is None:
+                        counters.drop("unknown_address")
+                    else:
+                        session.last_at = now
+                        session.feed_dtls(bytes(view[at : at + size]))
                 else:
-                    session.came += 1
-                    session.last_at = now
-                    upstream = session.upstream
-                    upstream.receive(bytes(view[at : at + sizes[row]]), now)
-                    if upstream.asking:
-                        upstream.asking = False
-                        self._asking.add(session)
-                        if upstream.switched:
-                            upstream.switched = False
-                            self._on_switch()
-            elif first < 4:
-                self._stun(bytes(view[at : at + size]), key, port.local(row), now)
-            elif 19 < first < 64:
-                session = by_address.get(key)
-                if session is None:
-                    counters.drop("unknown_address")
-                else:
-                    session.last_at = now
-                    session.feed_dtls(bytes(view[at : at + size]))
-            else:
-                counters.drop("garbage")
+                    counters.drop("garbage")
+            except Exception:  # noqa: BLE001 - one packet must not cost those behind it, whosever they are
+                survived("media.packet")
+                counters.drop("packet_failed")
         counters.bytes_in += octets
 
     def _stun(self, data: bytes, key: bytes, local: bytes, now: float) -> None:
@@ -231,7 +242,12 @@ class Demultiplexer:
         self._timer = None
         now = self._clock()
         for session in list(self._asking):
-            if not session.connected or not session.ask_again(now):
+            try:
+                asks = session.connected and session.ask_again(now)
+            except Exception:  # noqa: BLE001 - the other sessions ask all the same, and again in time
+                survived("media.ask_again")
+                asks = False
+            if not asks:
                 self._asking.discard(session)
         if self._asking:
             self._timer = asyncio.get_running_loop().call_later(ASK_AGAIN_S, self._ask_again)

@@ -15,6 +15,10 @@ from foundation.errors import ProtocolError
 
 HANDSHAKE_TIMEOUT_S = 10.0
 QUEUE_DATAGRAMS = 64
+ALERT = 21
+"""Content type of an alert record (RFC 6347 section 4.1)."""
+ALERT_AT = 13
+"""Where a record's content begins."""
 
 
 def make_certificate() -> RTCCertificate:
@@ -56,16 +60,31 @@ class DtlsEndpoint:
         *,
         server: bool = True,
     ) -> None:
-        self._pipe = _Pipe("controlled" if server else "controlling", send)
+        self._send = send
+        self._pipe = _Pipe("controlled" if server else "controlling", self._sent)
         self._transport = RTCDtlsTransport(cast(Any, self._pipe), [certificate])
         self._transport._set_role("server" if server else "client")
         self._transport.on("statechange", self._state_changed)
         self._on_closed = on_closed
         self._connected = False
         self._server = server
+        self.alert = ""
+        """The last alert that went either way before there were keys (RFC 5246 section 7.2): why a handshake failed."""
+
+    def _sent(self, data: bytes) -> None:
+        self._note_alert("sent", data)
+        self._send(data)
+
+    def _note_alert(self, way: str, data: bytes) -> None:
+        """Note an alert that can be read: epoch 0, alone in its datagram."""
+        if len(data) >= ALERT_AT + 2 and data[0] == ALERT and data[3:5] == b"\0\0":
+            level = "fatal" if data[ALERT_AT] == 2 else "warning"
+            self.alert = f"{level} alert {data[ALERT_AT + 1]} {way}"
 
     def feed(self, data: bytes) -> bool:
         """Take one DTLS datagram from the peer; False when the queue is full and it was dropped."""
+        if not self._connected:
+            self._note_alert("received", data)
         try:
             self._pipe.queue.put_nowait(data)
         except asyncio.QueueFull:
@@ -86,9 +105,9 @@ class DtlsEndpoint:
         try:
             await asyncio.wait_for(self._transport.start(parameters), HANDSHAKE_TIMEOUT_S)
         except TimeoutError:
-            raise ProtocolError("dtls_failed", reason="timeout") from None
+            raise ProtocolError("dtls_failed", reason=self.alert or "timeout") from None
         if self._transport.state != "connected":
-            raise ProtocolError("dtls_failed", reason="handshake or fingerprint")
+            raise ProtocolError("dtls_failed", reason=self.alert or "handshake or fingerprint")
         self._connected = True
         return Direction(self._transport._rx_srtp), Direction(self._transport._tx_srtp)
 

@@ -15,13 +15,22 @@ from conference.media import srtp
 from conference.media.ingress import Stream
 from conference.media.slots import Slot
 from conference.media.stats import Counters
-from conference.media.udp import MESSAGE, ROW_BYTES, SEGMENT_RUN_MAX, SEND_ROWS, UdpPort
+from conference.media.udp import (
+    MESSAGE,
+    PAYLOAD_BYTES_MAX,
+    ROW_BYTES,
+    SEGMENT_RUN_MAX,
+    SEND_HEADER_BYTES,
+    SEND_ROWS,
+    UdpPort,
+)
 from conference.media.wire import ONE_BYTE_PROFILE, Packet
+from foundation.loops import survived
 
 BLOCK_ROWS_MIN = 20
 """From this many rows on, the block pays; below, the rows one by one (measured by benchmarks/media_forwarding.py and rooms_forwarding.py)."""
 
-HEADER_BYTES = 20
+HEADER_BYTES = SEND_HEADER_BYTES
 PLAIN, PADDED = 0x90, 0xB0
 """First byte of a row: version 2, an extension, and whether there is padding (RFC 3550 section 5.1)."""
 HEADER = Struct("!BBHIIHHI")
@@ -46,16 +55,17 @@ def abs_send_time(now: float) -> int:
 class Fan:
     """The slots that show one stream, as columns: rebuilt when a slot comes or goes, not for each packet."""
 
-    __slots__ = ("_handles", "fixed", "messages", "sinks", "sourced", "starts")
+    __slots__ = ("_handles", "fixed", "messages", "single", "sinks", "starts")
 
-    def __init__(self, sinks: list[Slot], name_bytes: int) -> None:
+    def __init__(self, sinks: list[Slot], port: UdpPort) -> None:
         self.sinks = sinks
         # A peer that needs its source named has its own control message: rare (several interfaces), so it goes row by row.
-        self.sourced = any(slot.target.control for slot in sinks)
+        # So does one whose way out cannot segment.
+        self.single = any(slot.target.control or slot.target.name in port.unsegmented for slot in sinks)
         self._handles = {1: [slot.target.handle for slot in sinks]}
         self.messages = np.zeros(len(sinks), MESSAGE)
         self.messages["name"] = [slot.target.name for slot in sinks]
-        self.messages["name_bytes"] = name_bytes
+        self.messages["name_bytes"] = port.name_bytes
         self.messages["iov_count"] = 1
         # What a packet's own numbers are added to, and what is set then: (slots, 1, WORDS).
         self.starts = np.array([_starts(slot) for slot in sinks], U32).reshape(-1, 1, WORDS)
@@ -127,12 +137,17 @@ class Fanout:
         self._steps = np.zeros((SEND_ROWS, WORDS), U32)
         self._steps_view = self._steps.view(np.uint8).reshape(-1).data
         self._row = 0
+        self._void_rows = 0
+        """Rows among those written that could not be encrypted and belong to no message."""
         self._message = 0
         self._octets = 0
         self._sent_time = 0
 
     def add(self, stream: Stream, packet: Packet) -> None:
-        """Forward `packet` to every slot that shows `stream`, at the next flush."""
+        """Forward `packet` to every slot that shows `stream`, at the next flush; one that fits into no row is dropped."""
+        if packet.end - packet.offset > PAYLOAD_BYTES_MAX:
+            self._counters.drop("too_long")
+            return
         burst = self._bursts.get(stream)
         if burst is None:
             self._bursts[stream] = [packet]
@@ -142,33 +157,65 @@ class Fanout:
         self.parts += self.unfinished
 
     def flush(self, now: float) -> None:
-        """Write, encrypt and send what was added (`now`: monotonic seconds, for abs-send-time)."""
+        """Write, encrypt and send what was added (`now`: monotonic seconds, for abs-send-time). Raises nothing."""
         if not self._bursts:
             return
+        # Taken away first: a burst that raises is gone, and not tried again with every later one.
+        bursts, self._bursts = self._bursts, {}
         self.unfinished = False
         self._sent_time = abs_send_time(now)
-        for stream, packets in self._bursts.items():
-            fan = stream.fan
-            if fan is None:
-                fan = stream.fan = Fan(list(stream.sinks), self._port.name_bytes)
-            count = len(fan.sinks)
-            if not count:
-                continue
-            step = max(1, SEND_ROWS // count)
-            for start in range(0, len(packets), step):
-                part = packets[start : start + step]
-                rows = count * len(part)
-                if self._row + rows > SEND_ROWS:
-                    self._send()
-                    if rows > SEND_ROWS:
-                        self._counters.drop("fan_too_wide", rows)
-                        continue
-                if rows >= self._block_rows_min and not fan.sourced:
+        refused = len(self._port.unsegmented)
+        for stream, packets in bursts.items():
+            try:
+                self._forward(stream, packets)
+            except Exception:  # noqa: BLE001 - one stream's burst must not keep the others' from leaving
+                survived("media.fanout")
+                self._counters.drop("fanout_failed", len(packets))
+        self._send()
+        if len(self._port.unsegmented) > refused:
+            for stream in bursts:
+                stream.fan = None
+
+    def _forward(self, stream: Stream, packets: list[Packet]) -> None:
+        """Write one stream's burst into rows."""
+        fan = stream.fan
+        if fan is None:
+            sinks = list(stream.sinks)
+            try:
+                fan = stream.fan = Fan(sinks, self._port)
+            except Exception:  # noqa: BLE001 - one slot that does not fit into the columns must not cost the others their rows
+                survived("media.fanout")
+                self._put_each(sinks, packets)
+                return
+        count = len(fan.sinks)
+        if not count:
+            return
+        step = max(1, SEND_ROWS // count)
+        for start in range(0, len(packets), step):
+            part = packets[start : start + step]
+            rows = count * len(part)
+            if self._row + rows > SEND_ROWS:
+                self._send()
+                if rows > SEND_ROWS:
+                    self._counters.drop("fan_too_wide", rows)
+                    continue
+            try:
+                if rows >= self._block_rows_min and not fan.single:
                     self.fill_block(fan, part)
                 else:
                     self.fill_rows(fan, part)
-        self._bursts.clear()
-        self._send()
+            except Exception:  # noqa: BLE001 - what one row raises must not cost the other destinations theirs
+                survived("media.fanout")
+                self._put_each(fan.sinks, part)
+
+    def _put_each(self, sinks: list[Slot], packets: list[Packet]) -> None:
+        """Write the rows of a burst that raised one by one: only those at fault are dropped."""
+        for slot in sinks:
+            for packet in packets:
+                try:
+                    self._put_packet(slot, packet)
+                except Exception:  # noqa: BLE001 - counted here, logged by the caller
+                    self._counters.drop("row_failed")
 
     def retransmit(self, slot: Slot, packet: Packet, seq: int, now: float) -> None:
         """Send one old packet again as RTX (RFC 4588 section 4): own SSRC, own sequence, the original number in front."""
@@ -199,16 +246,18 @@ class Fanout:
         self._sent_time = abs_send_time(now)
         for slot in stream.sinks:
             if packet.ext >= slot.first_ext:
-                mapping = slot.mapping
-                self._put(
-                    slot,
-                    packet.marker << 7 | slot.payload_type,
-                    packet.seq + slot.seq_delta & 0xFFFF,
-                    packet.timestamp + slot.timestamp_delta & 0xFFFFFFFF,
-                    slot.ssrc,
-                    slot.rewritten_payload(packet, mapping),
-                )
+                self._put_packet(slot, packet)
         self._send()
+
+    def _put_packet(self, slot: Slot, packet: Packet) -> None:
+        self._put(
+            slot,
+            packet.marker << 7 | slot.payload_type,
+            packet.seq + slot.seq_delta & 0xFFFF,
+            packet.timestamp + slot.timestamp_delta & 0xFFFFFFFF,
+            slot.ssrc,
+            slot.rewritten_payload(packet, slot.mapping),
+        )
 
     def _put(
         self, slot: Slot, marker: int, seq: int, timestamp: int, ssrc: int, payload: bytes, *, first: int = PLAIN
@@ -312,7 +361,7 @@ class Fanout:
                     self._counters.drop("srtp_protect")
                     continue
                 row += 1
-            whole = not control and row - first == count
+            whole = not control and row - first == count and name not in port.unsegmented
             # A peer that needs its source named, or a burst with a row that failed, goes row by row.
             for start, length in parts if whole else [(each, 1) for each in range(row - first)]:
                 iov = iov_base + 16 * (first + start)
@@ -336,11 +385,11 @@ class Fanout:
         sizes = self._write_block(fan, packets, first)
         end = first + rows
         each = zip(fan.handles(count), self._port.rows[first:end], self._port.lengths[first:end], strict=True)
-        # A session that just closed: drop the burst; the subscribers that live ask again.
-        if any(starmap(srtp.protect, each)):
-            self._counters.drop("srtp_protect", rows)
-            return
+        statuses = list(starmap(srtp.protect, each))
         self._row = end
+        if any(statuses):
+            self._describe_good(fan, statuses, first, count)
+            return
         self._octets += width * sum(sizes)
         self._describe(fan, sizes, first, count)
 
@@ -408,13 +457,30 @@ class Fanout:
                 messages["control_bytes"] = port.control_bytes
             self._message += width
 
+    def _describe_good(self, fan: Fan, statuses: list[int], first: int, count: int) -> None:
+        """One message for each row that could be encrypted: a destination whose keys refuse costs the others nothing."""
+        port = self._port
+        for place, status in enumerate(statuses):
+            if status:
+                self._counters.drop("srtp_protect")
+                self._void_rows += 1
+                continue
+            target = fan.sinks[place // count].target
+            row = first + place
+            iov = port.iov_base + 16 * row
+            _MESSAGE.pack_into(self._message_view, self._message * 64, target.name, port.name_bytes, iov, 1, 0, 0)
+            self._message += 1
+            self._octets += port.sizes_view[row]
+
     def _send(self) -> None:
-        rows = self._row
-        if rows:
-            sent = self._port.send(rows, self._message)
+        rows, messages, octets = self._row - self._void_rows, self._message, self._octets
+        self._row = self._message = self._octets = self._void_rows = 0
+        if messages:
             counters = self._counters
-            counters.packets_out += sent
-            counters.bytes_out += self._octets
-        self._row = 0
-        self._message = 0
-        self._octets = 0
+            try:
+                counters.packets_out += self._port.send(rows, messages)
+            except Exception:  # noqa: BLE001 - these rows are lost, and nothing that comes after them
+                survived("media.send")
+                counters.drop("send_failed", rows)
+            else:
+                counters.bytes_out += octets

@@ -12,6 +12,7 @@ import aiohttp
 import socketio
 
 from foundation.errors import FenghuoError, ProtocolError
+from foundation.loops import survived
 
 NAMESPACE = "/nodes"
 LOAD_EVERY_S = 2.0
@@ -50,6 +51,9 @@ def guarded(handler: Handler) -> Callable[[object], Coroutine[Any, Any, dict[str
         except FenghuoError as error:
             message = str(error.detail.get("reason", error.code))
             return {"error": {"code": error.code, "message": message}}
+        except Exception:  # noqa: BLE001 - web gets an answer at once instead of waiting for it in vain
+            survived("media.command")
+            return {"error": {"code": "internal", "message": "an internal error"}}
 
     return handle
 
@@ -72,8 +76,11 @@ class Link:
         """Stay connected until cancelled; a lost web is dialled again after 0.25 s, doubling up to 1 s."""
         pause = DIAL_AGAIN_S
         while not self.ending:
-            if await self._try(pause):
-                pause = DIAL_AGAIN_S
+            try:
+                if await self._try(pause):
+                    pause = DIAL_AGAIN_S
+            except Exception:  # noqa: BLE001 - a node that dials no more is lost to web until somebody restarts it
+                survived("media.link")
             await asyncio.sleep(pause * (0.75 + 0.5 * secrets.randbelow(1000) / 1000))
             pause = min(pause * 2, DIAL_AGAIN_MAX_S)
 
@@ -124,11 +131,21 @@ class Link:
     async def _send_news(self, client: Any) -> None:
         while True:
             event, payload = await self._node.news.get()
-            await client.emit(event, payload, namespace=NAMESPACE)
+            try:
+                await client.emit(event, payload, namespace=NAMESPACE)
+            except socketio.exceptions.SocketIOError:
+                return  # the connection has ended: the next one tells what lives
+            except Exception:  # noqa: BLE001 - the next piece of news is sent all the same
+                survived("media.news")
 
     async def _send_load(self, client: Any) -> None:
         while True:
-            await client.emit("load", self._node.load(), namespace=NAMESPACE)
+            try:
+                await client.emit("load", self._node.load(), namespace=NAMESPACE)
+            except socketio.exceptions.SocketIOError:
+                return
+            except Exception:  # noqa: BLE001 - a node whose load is not told counts as hung
+                survived("media.load")
             await asyncio.sleep(LOAD_EVERY_S)
 
 

@@ -24,7 +24,7 @@ from conference.media.stats import Counters, PacketCost, cpu_seconds
 from conference.media.udp import UdpPort
 from conference.media.watchdog import watch_over
 from foundation.errors import NotFound, ProtocolError
-from foundation.loops import error_counts
+from foundation.loops import error_counts, guarded, survived
 from foundation.settings import Settings
 from foundation.trust import dialling
 
@@ -57,6 +57,7 @@ class MediaNode:
         self.rooms: dict[str, Room] = {}
         self.news: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(NEWS_MAX)
         self._ticker: asyncio.TimerHandle | None = None
+        self._tick_due_at = 0.0
         self._kernel_drops = 0
         self._cost = PacketCost()
         self.draining = False
@@ -95,22 +96,41 @@ class MediaNode:
         self._port.close()
 
     def _tick(self) -> None:
-        now = self._clock()
+        """Do what goes by time; it comes again whatever raises."""
+        self._ticker = None
+        try:
+            self._pass(self._clock())
+        except Exception:  # noqa: BLE001 - without the tick no room would see, hear or end anything any more
+            survived("media.tick")
+        self._wake(TICK_S if self.rooms else IDLE_TICK_S)
+
+    def _pass(self, now: float) -> None:
         for room in list(self.rooms.values()):
-            room.tick(now)
+            try:
+                room.tick(now)
+            except Exception:  # noqa: BLE001 - one room must not hold the others up
+                survived("media.room")
             if not room.sessions:
                 self.rooms.pop(room.name, None)
         drops = self._port.kernel_drops()
         if drops > self._kernel_drops:
             self.counters.drop("kernel", drops - self._kernel_drops)
             self._kernel_drops = drops
-        self._ticker = asyncio.get_running_loop().call_later(TICK_S if self.rooms else IDLE_TICK_S, self._tick)
+
+    def _wake(self, within_s: float = TICK_S) -> None:
+        """Tick in `within_s` seconds at the latest: a tick that is due earlier stays, so that no stream of calls postpones it."""
+        loop = asyncio.get_running_loop()
+        due_at = loop.time() + within_s
+        if self._ticker is not None:
+            if self._tick_due_at <= due_at:
+                return
+            self._ticker.cancel()
+        self._tick_due_at = due_at
+        self._ticker = loop.call_later(within_s, self._tick)
 
     def _hurry(self) -> None:
         """The next tick is now."""
-        if self._ticker is not None:
-            self._ticker.cancel()
-        self._ticker = asyncio.get_running_loop().call_later(0, self._tick)
+        self._wake(0)
 
     def _tell(self, event: str, payload: dict[str, Any]) -> None:
         try:
@@ -194,12 +214,6 @@ class MediaNode:
         )
         slots = [{"mid": s.mid, "slot": s.slot, "kind": s.kind} for s in offer.sections if s.slot]
         return {"sdp": answer, "slots": slots}
-
-    def _wake(self) -> None:
-        """Tick fast again after an idle time."""
-        if self._ticker is not None:
-            self._ticker.cancel()
-        self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)
 
     def _ended(self, room: Room, session: Session, reason: str) -> None:
         self._demultiplexer.forget(session)
@@ -315,6 +329,7 @@ async def _serve_until_told(settings: Settings, token: str, web_urls: Sequence[s
         loop.add_signal_handler(number, told.set)
     await dtls.self_test()
     node = MediaNode(settings)
+    loop.set_exception_handler(_unforeseen)
     node.start()
     figures = {"udp_port": node.port, "in_place_srtp": srtp.IN_PLACE, "segmentation": node.segmentation}
     log.info("the media node listens", extra=figures)
@@ -347,6 +362,12 @@ def calm_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY, 10, 10)
+
+
+def _unforeseen(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Count and log what a callback or task raised that nobody awaits; the loop goes on."""
+    with guarded("media.callback"):
+        raise context.get("exception") or RuntimeError(str(context.get("message"))[:200])
 
 
 def _drain(node: MediaNode) -> None:

@@ -3,6 +3,8 @@
 BLOCKS_MAX = 4
 AGE_MAX = 1 << 14
 LENGTH_MAX = 1 << 10
+COMBINED_BYTES_MAX = 1200
+"""Older blocks are left out where the payload would exceed this: it stays below every usual MTU. A voice of 64 kbit/s said three times needs 500."""
 
 
 def split(data: bytes, offset: int, end: int) -> tuple[list[tuple[int, bytes]], bytes] | None:
@@ -30,8 +32,18 @@ def split(data: bytes, offset: int, end: int) -> tuple[list[tuple[int, bytes]], 
 
 
 def pack(payload_type: int, older: list[tuple[int, bytes]], newest: bytes) -> bytes:
-    """A RED payload of older blocks, oldest first, as (age in clock units, payload), and the newest. What is too old or too long is left out."""
-    fitting = [(age, payload) for age, payload in older if 0 < age < AGE_MAX and 0 < len(payload) < LENGTH_MAX]
+    """Return a RED payload of older blocks, oldest first, as (age in clock units, payload), and the newest.
+
+    An older block is left out where it is too old or too long for its header, or where the whole would exceed COMBINED_BYTES_MAX.
+    """
+    fitting: list[tuple[int, bytes]] = []
+    left = COMBINED_BYTES_MAX - 1 - len(newest)
+    for age, payload in reversed(older):
+        left -= 4 + len(payload)
+        if left < 0:
+            break
+        if 0 < age < AGE_MAX and 0 < len(payload) < LENGTH_MAX:
+            fitting.insert(0, (age, payload))
     heads = b"".join(
         bytes([0x80 | payload_type]) + (age << 10 | len(payload)).to_bytes(3, "big") for age, payload in fitting
     )

@@ -9,6 +9,7 @@ from conference.media.negotiate import RIDS
 from conference.media.selector import Speaking, heard_by, loudest
 from conference.media.session import CLOSED_AFTER_S, LOST_AFTER_S, Session
 from conference.media.slots import Slot
+from foundation.loops import survived
 
 SESSIONS_MAX = 64
 SPEAKERS = 3
@@ -123,36 +124,48 @@ class Room:
 
     def tick(self, now: float) -> None:
         """Called every 100 ms: liveness, speakers, pictures, key frames, reports."""
-        for session in list(self.sessions.values()):
-            if now - session.last_at > LOST_AFTER_S or session.state == "lost":
-                self._watch(session, now)
+        self._each("liveness", lambda session: self._watch(session, now), connected=False)
         if now - self._speakers_at >= SPEAKERS_EVERY_S:
             self._speakers_at = now
-            self._choose_speakers(now)
+            try:
+                self._choose_speakers(now)
+            except Exception:  # noqa: BLE001 - the pictures and reports of the room go on
+                survived("media.speakers")
         anew, self._anew = self._anew, False
         found: Found = {}
-        for session in self.sessions.values():
-            if not session.connected:
+        self._each("pictures", lambda session: self._look(session, found, now, anew=anew))
+        self._each("reports", lambda session: self._report(session, now))
+
+    def _each(self, part: str, work: Callable[[Session], None], *, connected: bool = True) -> None:
+        """Do `work` for each session; what one of them raises costs no other anything. `part` is a name of the code."""
+        for session in list(self.sessions.values()):
+            if connected and not session.connected:
                 continue
-            due = now >= session.choose_at
-            if due:
-                session.choose_at = now + PICTURES_EVERY_S
-            if due or anew:
-                self._choose_pictures(session, found, now)
-        for session in self.sessions.values():
-            if session.connected:
-                session.upstream.ask_key_frames(now)
-                if now >= session.report_at:
-                    session.report_at = now + REPORT_EVERY_S
-                    session.beat_at = now + BEAT_AFTER_S
-                    session.report(now)
-                    self._tell_line(session, now)
-                    self._judge(session, now)
-                elif now >= session.beat_at:
-                    session.beat_at = session.report_at
-                    session.beat()
-                if session.downstream.moved:
-                    self._tell_slots(session)
+            try:
+                work(session)
+            except Exception:  # noqa: BLE001 - said above
+                survived(f"media.{part}")
+
+    def _look(self, session: Session, found: Found, now: float, *, anew: bool) -> None:
+        due = now >= session.choose_at
+        if due:
+            session.choose_at = now + PICTURES_EVERY_S
+        if due or anew:
+            self._choose_pictures(session, found, now)
+
+    def _report(self, session: Session, now: float) -> None:
+        session.upstream.ask_key_frames(now)
+        if now >= session.report_at:
+            session.report_at = now + REPORT_EVERY_S
+            session.beat_at = now + BEAT_AFTER_S
+            session.report(now)
+            self._tell_line(session, now)
+            self._judge(session, now)
+        elif now >= session.beat_at:
+            session.beat_at = session.report_at
+            session.beat()
+        if session.downstream.moved:
+            self._tell_slots(session)
 
     def _judge(self, session: Session, now: float) -> None:
         offence = session.judge(now)
@@ -162,6 +175,8 @@ class Room:
 
     def _watch(self, session: Session, now: float) -> None:
         silent = now - session.last_at
+        if silent <= LOST_AFTER_S and session.state != "lost":
+            return
         if silent > CLOSED_AFTER_S:
             session.end("timeout")
         elif silent > LOST_AFTER_S:
@@ -183,7 +198,10 @@ class Room:
         deep = False
         for session in self.sessions.values():
             if session.connected:
-                self._choose_sounds(session, microphones, now)
+                try:
+                    self._choose_sounds(session, microphones, now)
+                except Exception:  # noqa: BLE001 - the others hear who speaks all the same
+                    survived("media.sounds")
                 link = session.downstream.link
                 deep = deep or (link.loss > DEEP_LOSS and not link.congested(now))
         for stream in microphones.values():

@@ -5,6 +5,7 @@ them in that order, once. The room owns the session.
 """
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Callable, Iterable
 from typing import Literal
@@ -22,6 +23,7 @@ from conference.media.stats import Counters
 from conference.media.udp import UdpPort
 from conference.media.upstream import Upstream
 from foundation.errors import ProtocolError
+from foundation.loops import survived
 
 LOST_AFTER_S = 3.0
 CLOSED_AFTER_S = 15.0
@@ -37,6 +39,8 @@ CHECKS_KEPT = 512
 """Checks that are known again: some minutes of them."""
 RTCP_BYTES_MAX = 1100
 """A compound is cut below this: with what DTLS and IP put around it, it stays below the usual MTU."""
+
+log = logging.getLogger(__name__)
 
 
 class Session:
@@ -145,7 +149,15 @@ class Session:
             receiving, sending = await dtls.handshake(self._fingerprints)
         except ProtocolError as error:
             self._counters.drop("dtls_failed")
+            log.warning(
+                "a DTLS handshake failed",
+                extra={"session": self.name, "reason": error.detail.get("reason", error.code)},
+            )
             self.end(str(error.detail.get("reason", error.code)))
+            return
+        except Exception:  # noqa: BLE001 - whatever a peer makes the library raise ends this session and nothing else
+            survived("media.dtls")
+            self.end("dtls_failed")
             return
         if self.state == "closed":
             return
@@ -277,7 +289,10 @@ class Session:
         self._port.release(self._destination)
 
     async def _close_dtls(self, dtls: DtlsEndpoint, handshake: asyncio.Task[None] | None) -> None:
-        await dtls.close()
+        try:
+            await dtls.close()
+        except Exception:  # noqa: BLE001 - the association is over anyway
+            survived("media.dtls")
         if handshake is not None and handshake is not asyncio.current_task() and not handshake.done():
             handshake.cancel()
 

@@ -22,6 +22,11 @@ ROW_BYTES = 1536
 """Place of one datagram in a buffer: 1500 bytes and the SRTP trailer."""
 
 RECEIVE_ROWS = 64
+SEND_HEADER_BYTES = 20
+"""What stands before the payload in a send row: 12 bytes of RTP header, 8 of header extension."""
+PAYLOAD_BYTES_MAX = 1500 - 28 - SEND_HEADER_BYTES - 16 - 2
+"""The longest payload that is forwarded: with IPv4's and UDP's header, ours, SRTP's tag and what RTX puts before it (RFC 4588 section 4) it is one
+packet of Ethernet. A longer datagram would be in fragments, and ends receivers that expect none. It fits into a row by far."""
 SEND_ROWS = 2048
 DESTINATIONS_MAX = 2048
 SOCKET_BUFFER_BYTES = 4 << 20
@@ -157,6 +162,8 @@ class UdpPort:
         self._sources_base: int = self._sources.ctypes.data
         self._source_of = [b""] * DESTINATIONS_MAX
         self._free = list(range(DESTINATIONS_MAX - 1, -1, -1))
+        self.unsegmented: set[int] = set()
+        """Messages' `name` of destinations whose way out takes one datagram a call: their rows go one by one."""
         controls = np.zeros((ROW_BYTES, _CONTROL_BYTES), np.uint8)
         for size in range(ROW_BYTES):
             head = struct.pack("=QiiH", 18, _SOL_UDP, _UDP_SEGMENT, size)
@@ -181,6 +188,7 @@ class UdpPort:
 
     def release(self, destination: int) -> None:
         """Give a destination back."""
+        self.unsegmented.discard(self._name(destination))
         self._free.append(destination)
 
     def aim(self, destination: int, key: bytes, source: bytes) -> tuple[int, int]:
@@ -190,12 +198,17 @@ class UdpPort:
         """
         self._names[destination, : len(key)] = np.frombuffer(key, np.uint8)
         self._source_of[destination] = source
-        name = self._names_base + NAME_STRIDE * destination
+        name = self._name(destination)
+        # Another way may lead there: it is tried with segmentation again.
+        self.unsegmented.discard(name)
         if not source:
             return name, 0
         control = self.form.control(source)
         self._sources[destination, : len(control)] = np.frombuffer(control, np.uint8)
         return name, self._sources_base + self.source_bytes * destination
+
+    def _name(self, destination: int) -> int:
+        return self._names_base + NAME_STRIDE * destination
 
     def source_for(self, key: bytes, local: bytes) -> bytes:
         """What `aim` needs as source so that `key` sees `local`: empty when the kernel chooses that by itself."""
@@ -281,8 +294,10 @@ class UdpPort:
                 break
             segments = int(self.messages["iov_count"][done])
             if segments > 1 and code in (errno.EIO, errno.EINVAL, errno.EMSGSIZE):
-                # The way out cannot segment (a device without checksum offload): from now on one datagram at a time.
-                self.segmentation = False
+                if code == errno.EIO:
+                    # This way out cannot segment (a device without checksum offload, IPsec). That is the destination's, not the node's.
+                    self.unsegmented.add(int(self.messages["name"][done]))
+                # Else only this message is at fault: its segments exceed the path's MTU.
                 lost += segments - self._send_message(done)
             else:
                 self._counters.drop("send_failed", segments)

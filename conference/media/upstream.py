@@ -16,6 +16,7 @@ from conference.media.slots import RED
 from conference.media.sources import Sources
 from conference.media.stats import Counters
 from conference.media.thin import Thin
+from conference.media.udp import PAYLOAD_BYTES_MAX
 from conference.media.wire import RTP_HEADER, RTP_HEADER_BYTES, Packet, extension, payload_bounds, rtx_original
 
 KEY_FRAME_EVERY_S = 0.4
@@ -100,6 +101,9 @@ class Upstream:
             offset += 2
             if not stream.started:
                 return
+        if end - offset > PAYLOAD_BYTES_MAX:
+            self._counters.drop("too_long")
+            return
         if not stream.granted:
             self._counters.drop("not_granted")
             self.refused += 1
@@ -174,6 +178,9 @@ class Upstream:
         self, stream: Stream, plain: Stream, payload: bytes, marker: int, seq: int, timestamp: int, now: float
     ) -> None:
         """One packet of sound, in both forms: with what was said before it, and alone."""
+        if len(payload) >= PAYLOAD_BYTES_MAX:  # a RED header of one byte stands before it
+            self._counters.drop("too_long")
+            return
         older = [(timestamp - when & 0xFFFFFFFF, said) for when, said in stream.spoken]
         whole = redundancy.pack(self._opus, older if stream.deep else older[-1:], payload)
         stream.spoken.append((timestamp, payload))

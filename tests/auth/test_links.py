@@ -51,6 +51,33 @@ def test_a_link_ends_after_a_day_and_the_guests_access_with_it(
         authority.authenticate(late.access_token)
 
 
+def test_a_link_that_is_in_use_lives_on_for_at_most_a_week(
+    authority: Authority, database: Database, clock: ManualClock
+) -> None:
+    _id, token = link_of(authority, database)
+    access = authority.links.redeem(token, []).access_token
+    hours = 0
+    with pytest.raises(Unauthenticated):
+        while hours < 1000:
+            clock.advance(3600)
+            hours += 1
+            access = authority.links.renew(access).access_token
+    assert hours == 7 * 24
+    with pytest.raises(Unauthenticated):
+        authority.links.redeem(token, [access])
+
+
+def test_a_guest_who_went_for_a_day_is_not_let_in_again(
+    authority: Authority, database: Database, clock: ManualClock
+) -> None:
+    _id, token = link_of(authority, database)
+    clock.advance(13 * 3600)
+    access = authority.links.renew(authority.links.redeem(token, []).access_token).access_token
+    clock.advance(24 * 3600)
+    with pytest.raises(Unauthenticated):
+        authority.links.renew(access)
+
+
 def test_unknown_expired_revoked_and_taken_links_look_the_same(
     authority: Authority, database: Database, clock: ManualClock
 ) -> None:

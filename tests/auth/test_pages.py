@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from auth.authority import Authority
 from auth.devices import PAIRING_LIFE
 from auth.permissions import Role
-from auth.principal import SYSTEM
+from auth.principal import SYSTEM, Principal
 from dashboard import messages
 from foundation.clock import ManualClock
 from foundation.database import Database
@@ -90,11 +90,29 @@ def test_a_long_open_page_renews_in_the_background(browser: Browser, clock: Manu
     client = browser(Role.DUTY)
     for _ in range(6):
         clock.advance(600)
-        assert client.post("/auth/refresh", headers=SAME_ORIGIN).status_code == 204
+        assert json_of(client.post("/auth/refresh", headers=SAME_ORIGIN)) == {"expires_in": 900}
         assert client.get("/desk/").status_code == 200
     clock.advance(13 * 3600)
     assert client.post("/auth/refresh", headers=SAME_ORIGIN).status_code == 401
     assert client.get_cookie("fenghuo_refresh") is None
+
+
+def test_a_guest_renews_a_stay_and_a_screen_has_nothing_to_renew(
+    client: FlaskClient, authority: Authority, database: Database, clock: ManualClock
+) -> None:
+    duty = Principal("person", "p-1", "李春梅", Role.DUTY, None, "login")
+    with database.writing() as session:
+        link, token = authority.links.create(session, duty, room_id="room-1", name="王某", role="speaker")
+    assert client.post("/api/v1/links/redeem", json={"link": token}).status_code == 200
+    for _ in range(30):
+        clock.advance(3600)
+        assert json_of(client.post("/auth/refresh", headers=SAME_ORIGIN))["expires_in"] > 11 * 3600
+    with database.writing() as session:
+        authority.links.revoke(session, duty, link.id)
+    assert client.post("/auth/refresh", headers=SAME_ORIGIN).status_code == 401
+    client.delete_cookie("fenghuo_guest")
+    client.set_cookie("fenghuo_device", "fhd_unknown")
+    assert client.post("/auth/refresh", headers=SAME_ORIGIN).status_code == 401
 
 
 def test_a_screen_pairs_through_the_pages_and_is_the_wall_from_then_on(client: FlaskClient, browser: Browser) -> None:
@@ -111,6 +129,7 @@ def test_a_screen_pairs_through_the_pages_and_is_the_wall_from_then_on(client: F
     assert json_of(answer) == {"status": "approved"}, "the page never sees the token"
     assert "HttpOnly" in answer.headers["Set-Cookie"]
     assert client.get("/wall/").text == "device"
+    assert json_of(client.post("/auth/refresh", headers=SAME_ORIGIN))["expires_in"] > 0
 
 
 def test_a_program_pairs_through_the_api(client: FlaskClient, authority: Authority) -> None:

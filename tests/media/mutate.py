@@ -25,6 +25,7 @@ INTERESTING = (
     0xFF,
 )
 GROWTH_MAX = 1600
+LENGTHS = (400, 800, 1000, 1200, 1275, 1400, 1434, 1450, 1500, 1512)
 
 
 class Mutator:
@@ -49,7 +50,7 @@ class Mutator:
             return
         # Most of what decides stands at the front.
         at = dice.randrange(len(data)) if dice.random() < 0.5 else dice.randrange(min(24, len(data)))
-        how = dice.randrange(8)
+        how = dice.randrange(9)
         if how == 0:
             data[at] ^= 1 << dice.randrange(8)
         elif how == 1:
@@ -65,5 +66,8 @@ class Mutator:
         elif how == 6:
             other = dice.choice(self._seeds)
             data[at:] = other[dice.randrange(len(other)) :]
+        elif how == 7:
+            # As long as a datagram may be, or about so: what is put before or beside it must find room.
+            data += dice.randbytes(max(0, dice.choice(LENGTHS) + dice.randrange(-3, 4) - len(data)))
         elif at + 2 <= len(data):
             data[at : at + 2] = dice.choice((0, 1, 4, 0x7FFF, 0x8000, 0xFFFF, len(data))).to_bytes(2, "big")

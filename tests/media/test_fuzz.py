@@ -7,7 +7,7 @@ import pytest
 
 from tests.media import fuzz
 
-PACKETS = 200_000
+PACKETS = 120_000
 GUIDED = 3_000
 
 

@@ -57,6 +57,70 @@ def test_a_port_that_another_program_holds_is_told_since_when_and_taken_when_it_
     asyncio.run(listen_at_last())
 
 
+CONNECT_5 = b"\x10\x0f\x00\x04MQTT\x05\x02\x00\x0a\x00\x00\x02ab"
+CONNECT_3_1 = b"\x10\x10\x00\x06MQIsdp\x03\x02\x00\x0a\x00\x02ab"
+CONNECT_3_1_1 = b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x0a\x00\x02ab"
+
+
+@pytest.mark.parametrize(
+    ("first", "answer"),
+    [
+        (CONNECT_5, b"\x20\x03\x00\x84\x00"),
+        (CONNECT_3_1, b"\x20\x02\x00\x01"),
+        (CONNECT_3_1_1.replace(b"\x04\x02\x00", b"\x09\x02\x00"), b"\x20\x02\x00\x01"),
+        (CONNECT_3_1_1, b"\x20\x02\x00\x00"),
+        (b"\x10\xff\xff\xff\xff\xff", b""),
+        (b"\x10\xff\x7f", b""),
+        (b"\x10\x02\x00\x40", b""),
+        (b"GET / HTTP/1.1\r\n\r\n", b""),
+    ],
+)
+def test_a_client_of_another_version_is_told_so_and_whatever_else_comes_ends_only_its_connection(
+    ingest: Ingest, first: bytes, answer: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker_module, "PROBE_EVERY_S", 60)
+
+    async def greet() -> None:
+        port = free_port()
+        broker = EmbeddedBroker("127.0.0.1", port, "", ingest)
+        await broker.open()
+        try:
+            async with asyncio.timeout(10):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(first)
+                assert await reader.read(len(answer) or 1) == answer
+                if answer != b"\x20\x02\x00\x00":
+                    assert await reader.read(1) == b"", "the connection is closed"
+                    assert broker._broker is not None
+                    assert sum(ingest.events.values()) == 1
+                    (server,) = broker._broker._servers.values()
+                    await until(lambda: server.conn_count == 0)
+                writer.close()
+        finally:
+            await broker.close()
+
+    asyncio.run(greet())
+
+
+def test_a_connection_that_says_nothing_is_closed(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker_module, "PROBE_EVERY_S", 60)
+    monkeypatch.setattr(broker_module, "CONNECT_TIMEOUT_S", 0.05)
+
+    async def wait() -> None:
+        port = free_port()
+        broker = EmbeddedBroker("127.0.0.1", port, "", ingest)
+        await broker.open()
+        try:
+            async with asyncio.timeout(10):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                assert await reader.read(1) == b""
+                writer.close()
+        finally:
+            await broker.close()
+
+    asyncio.run(wait())
+
+
 def test_a_restart_that_fails_is_tried_again(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
     starts: list[int] = []
     answers: list[bool] = [False]

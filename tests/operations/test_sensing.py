@@ -46,6 +46,9 @@ def reading(**changes: Any) -> dict[str, Any]:
         (reading(at="yesterday"), "at", "not_a_moment"),
         (reading(at=None), "at", "missing"),
         (reading(at=-5), "at", "before_1970"),
+        (reading(at=86_400), "at", "clock_not_set"),
+        (reading(value=-9999.0), "value", "no_value"),
+        (reading(value=32766), "value", "no_value"),
         ("text", "", "not_an_object"),
     ],
 )
@@ -153,3 +156,10 @@ def test_a_look_for_sensors_that_failed_makes_none_of_them_unknown(
             door.take([reading()])
     clock.advance(1)
     assert door.take([reading()]).accepted == 1
+
+
+def test_epoch_seconds_are_read_as_seconds(sensing: Sensing, any_township: Database, clock: ManualClock) -> None:
+    now_s = epoch_ms(clock.now()) // 1000
+    assert sensing.take([reading(at=now_s), reading(at=now_s + 0.5)]).accepted == 2
+    with any_township.reading() as session:
+        assert [at for at, _value in recent(session, 1, 2)] == [now_s * 1000, now_s * 1000 + 500]

@@ -8,6 +8,7 @@ import socketio
 
 from fenghuo import worker as worker_module
 from fenghuo.worker import Worker
+from foundation.clock import SystemClock
 from foundation.database import Database
 from foundation.settings import Settings
 
@@ -37,7 +38,7 @@ def test_a_report_that_fails_is_not_the_last(
     monkeypatch.setattr(worker_module, "DIAL_AGAIN_S", 0)
 
     async def report() -> None:
-        reporting = asyncio.create_task(Worker(settings)._report("w", settings.web_address))
+        reporting = asyncio.create_task(Worker(settings, SystemClock())._report("w", settings.web_address))
         async with asyncio.timeout(10):
             await dialled.wait()
         assert not reporting.done()

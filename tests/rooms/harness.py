@@ -80,7 +80,13 @@ class RoomWeb:
         gate = Gate(app, self.authority, settings)
         self.nodes = Nodes(self.socketio, clock)
         self.signalling = Signalling(
-            self.socketio, database, clock, self.nodes, video_slots=settings.video_slots, ice=lambda _who: []
+            self.socketio,
+            database,
+            clock,
+            self.nodes,
+            self.authority.current,
+            video_slots=settings.video_slots,
+            ice=lambda _who: [],
         )
         gate.socket_namespace(self.socketio, NODES, self.nodes)
         gate.socket_namespace(self.socketio, ROOM, self.signalling)

@@ -6,6 +6,7 @@ import pytest
 
 from conference import watch
 from conference.switchboard import Switchboard
+from conference.validity import Validity
 from conference.watch import Watch
 from foundation.clock import ManualClock
 from foundation.database import Database
@@ -42,7 +43,7 @@ def test_an_unforeseen_error_is_counted_and_the_watch_goes_on_with_everything_el
 ) -> None:
     monkeypatch.setattr(watch, "TICK_S", 0.01)
     board = FailingBoard(web)
-    watching = Watch(board, database, clock)
+    watching = Watch(board, database, clock, Validity(board, database, clock, web.authority.current))
     before = error_counts().get("rooms.end_left_behind", 0)
     watching.start()
     assert board.went_on.wait(10)

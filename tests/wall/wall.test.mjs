@@ -63,6 +63,13 @@ test("a full disk is told once, with how long and what to do", () => {
   assert.equal(troubleText(words, system("full", { state: "stopped", reason: "disk_full", since: 0 }), 9_000), "磁盘已满（9 秒）：清理。");
 });
 
+test("readings that come late are told with how late they are", () => {
+  const late = system("ok", { state: "behind", lag_s: 180 });
+  assert.deepEqual(troubleOf(late), { code: "behind", since: null, lagS: 180 });
+  const words = new Words("zh", { "wall.trouble.since": "（{span}）", "wall.trouble.behind": "延迟{since}。", "wall.span.min": "{n} 分钟" }, "Asia/Shanghai");
+  assert.equal(troubleText(words, late, 9_000), "延迟（3 分钟）。");
+});
+
 test("when no reading can arrive, nobody is sent to a station that may be well", () => {
   const words = new Words("zh", { "wall.act.lost": "派人", "wall.act.stopped": "停止" }, "Asia/Shanghai");
   const model = new Model();

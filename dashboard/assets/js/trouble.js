@@ -9,7 +9,7 @@ const KNOWN = new Set(["disk_full", "database_failed", "no_worker", "no_broker",
  * The one thing to be told: a full disk stops the ingest too, and is told once.
  *
  * @param {System | null} system
- * @returns {{code: string, since: number | null} | null}
+ * @returns {{code: string, since: number | null, lagS?: number} | null} `lagS` while readings come late: how old they are then, seconds
  */
 export function troubleOf(system) {
   if (system === null) return null;
@@ -17,6 +17,7 @@ export function troubleOf(system) {
   const since = ingest.state === "stopped" ? (ingest.since ?? null) : null;
   if (database === "full") return { code: "disk_full", since };
   if (database !== "ok") return { code: "database_failed", since };
+  if (ingest.state === "behind") return { code: "behind", since: null, lagS: ingest.lag_s ?? 0 };
   if (ingest.state !== "stopped") return null;
   const reason = ingest.reason ?? "";
   return { code: KNOWN.has(reason) ? reason : "other", since };
@@ -31,6 +32,7 @@ export function troubleOf(system) {
 export function troubleText(words, system, now) {
   const trouble = troubleOf(system);
   if (trouble === null) return "";
-  const since = trouble.since === null || now === null ? "" : words.t("trouble.since", { span: words.span(Math.max(0, now - trouble.since)) });
+  const ms = trouble.lagS !== undefined ? trouble.lagS * 1000 : trouble.since === null || now === null ? null : Math.max(0, now - trouble.since);
+  const since = ms === null ? "" : words.t("trouble.since", { span: words.span(ms) });
   return words.t(`trouble.${trouble.code}`, { since });
 }

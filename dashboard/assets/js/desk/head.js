@@ -87,7 +87,7 @@ export class Head {
  * @param {(typeof PARTS)[number]} name
  * @param {import("../topics.js").System | null} system
  * @param {boolean} live
- * @returns {["up" | "down" | "unknown", number | undefined, string]}
+ * @returns {["up" | "behind" | "down" | "unknown", number | undefined, string]}
  */
 function partState(name, system, live) {
   if (name === "feed") return [live ? "up" : "down", undefined, ""];
@@ -96,6 +96,7 @@ function partState(name, system, live) {
   if (name === "database") return [system.database === "ok" ? "up" : "down", undefined, system.database === "ok" ? "" : system.database];
   const part = system[name];
   if (part.state === "unknown") return ["unknown", undefined, ""];
+  if (part.state === "behind") return ["behind", undefined, ""];
   return [part.state === "up" || part.state === "ok" ? "up" : "down", part.since, part.reason ?? ""];
 }
 

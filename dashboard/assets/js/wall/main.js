@@ -2,6 +2,7 @@
 
 import { io } from "/assets/vendor/socket.io-client/socket.io.esm.min.js";
 import { CONNECTION, Feed, LIVE_MS } from "../feed.js";
+import { renew } from "../session.js";
 import { linkState } from "../staleness.js";
 import { place, put, write } from "../dom.js";
 import { DutyPanel } from "./duty.js";
@@ -112,7 +113,8 @@ class Wall {
       },
       link: () => this.#draw(),
       refused: (code) => {
-        if (code === "unauthenticated") location.replace("/wall/pair");
+        // A person who looks at the wall has a login that runs out; a screen that was taken away pairs again.
+        if (code === "unauthenticated") void renew().then((renewal) => (renewal === "refused" ? location.replace("/wall/pair") : undefined));
       },
     });
   }
