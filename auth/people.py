@@ -70,6 +70,7 @@ def create_person(
     elif role in (Role.VILLAGE, Role.UNIT, Role.FIELD):
         # Without a site such a person could do nothing at all.
         raise UserError("site_needed", role=role.value)
+    journal.lock(session)
     if find_by_name(session, folded) is not None:
         raise Conflict("name_taken", name=folded)
     person = Person(

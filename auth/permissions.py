@@ -29,7 +29,6 @@ class Role(StrEnum):
 
 
 Permission = Literal[
-    "briefing.read",
     "desk.use",
     "duty.change",
     "duty.read",
@@ -87,7 +86,6 @@ PEOPLE = CENTRE | LOCAL
 """Every role that a person can have."""
 
 GRANTS: dict[Permission, Grant] = {
-    "briefing.read": Grant(PEOPLE | {Role.UPPER}),
     "desk.use": Grant(CENTRE | {Role.VILLAGE, Role.UNIT}),
     "duty.change": Grant(_roles(Role.ADMIN, Role.LEADER, Role.COMMANDER, Role.DUTY)),
     "duty.read": Grant(PEOPLE | {Role.VIEWER}),
@@ -95,8 +93,8 @@ GRANTS: dict[Permission, Grant] = {
     "field.use": Grant(PEOPLE),
     "incident.change": Grant(ROOM, LOCAL),
     "incident.create": Grant(ROOM, LOCAL),
-    "incident.read": Grant(PEOPLE | {Role.VIEWER, Role.UPPER}),
-    "journal.read": Grant(CENTRE),
+    "incident.read": Grant(CENTRE | {Role.VIEWER, Role.UPPER}, LOCAL),
+    "journal.read": Grant(CENTRE, LOCAL),
     "metrics.read": Grant(_roles(Role.ADMIN, Role.STEWARD)),
     "mode.change": Grant(_roles(Role.ADMIN, Role.LEADER, Role.COMMANDER)),
     "nodes.connect": Grant(_roles(Role.NODE)),
@@ -104,7 +102,7 @@ GRANTS: dict[Permission, Grant] = {
     "reading.read": Grant(PEOPLE | {Role.VIEWER, Role.UPPER}),
     "reading.write": Grant(_roles(Role.ADMIN, Role.DUTY, Role.STEWARD, Role.NODE), LOCAL),
     "resource.change": Grant(ROOM | {Role.STEWARD}, LOCAL),
-    "resource.read": Grant(PEOPLE | {Role.VIEWER}),
+    "resource.read": Grant(CENTRE | {Role.VIEWER}, LOCAL),
     "room.answer": Grant(_roles(Role.ADMIN), PEOPLE),
     "room.chat": Grant(PEOPLE | {Role.GUEST}),
     "room.host": Grant(ROOM),
@@ -117,7 +115,7 @@ GRANTS: dict[Permission, Grant] = {
     "site.read": Grant(PEOPLE | {Role.VIEWER, Role.UPPER}),
     "station.change": Grant(_roles(Role.ADMIN, Role.STEWARD)),
     "task.change": Grant(ROOM, LOCAL),
-    "task.read": Grant(PEOPLE | {Role.VIEWER}),
+    "task.read": Grant(CENTRE | {Role.VIEWER}, LOCAL),
     "task.withdraw": Grant(ROOM),
     "wall.approve": Grant(ROOM),
     "wall.view": Grant(PEOPLE | {Role.VIEWER}),

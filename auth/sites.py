@@ -68,6 +68,7 @@ def create_site(
     if not (lat is None or -90 <= lat <= 90) or not (lon is None or -180 <= lon <= 180):
         raise UserError("bad_position", site=id)
     said = {"code": code, "name_zh": name_zh, "name_en": name_en, "kind": kind.value, "lat": lat, "lon": lon}
+    journal.lock(session)
     site = session.get(Site, id)
     if site is not None and all(getattr(site, key) == value for key, value in said.items()):
         return site

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 import orjson
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from sqlalchemy import select
 
 from auth.people import create_person, deactivate, find_person, list_people, person_state, reactivate, set_password
-from auth.sites import Site, site_state
+from auth.permissions import Permission
+from auth.scope import SiteScope, scope_of
+from auth.sites import list_sites, site_state
 from dashboard.api_bodies import (
     FileDescription,
     IncidentChange,
@@ -28,6 +29,7 @@ from dashboard.api_bodies import (
 from dashboard.gate import Gate
 from dashboard.openapi import PREFIX, Operation, describe
 from dashboard.snapshots import event_of
+from dashboard.visibility import journal_criterion
 from foundation import journal
 from foundation.clock import Clock, from_epoch_ms
 from foundation.database import Database
@@ -100,13 +102,13 @@ class Api:
             Operation(
                 "GET",
                 "/readings",
-                "feed.read",
+                "reading.read",
                 "Readings of a sensor",
                 self._series,
                 query=("sensor", "from", "to", "grain"),
             ),
-            Operation("GET", "/sensors", "feed.read", "Sensors and their stations", self._sensors),
-            Operation("GET", "/sites", "feed.read", "Sites", self._sites),
+            Operation("GET", "/sensors", "reading.read", "Sensors and their stations", self._sensors),
+            Operation("GET", "/sites", "site.read", "Sites", self._sites),
             Operation("GET", "/resources", "resource.read", "Stocks, teams, shelters", self._resources),
             Operation(
                 "PATCH",
@@ -151,7 +153,7 @@ class Api:
                 self._journal,
                 query=("after", "limit"),
             ),
-            Operation("GET", "/map.geojson", "feed.read", "The township's map", self._map),
+            Operation("GET", "/map.geojson", "site.read", "The township's map", self._map),
         )
 
     def blueprint(self) -> Blueprint:
@@ -283,11 +285,11 @@ class Api:
 
     def _sites(self) -> Any:
         with self._database.reading() as session:
-            return [site_state(site) for site in session.execute(select(Site).order_by(Site.code)).scalars()]
+            return [site_state(site) for site in list_sites(session)]
 
     def _resources(self) -> Any:
         with self._database.reading() as session:
-            return [resource_state(resource) for resource in list_resources(session)]
+            return [resource_state(resource) for resource in list_resources(session, self._scope("resource.read"))]
 
     def _change_resource(self, resource_id: str, body: ResourceChange) -> Any:
         with self._database.writing() as session:
@@ -304,7 +306,7 @@ class Api:
 
     def _tasks(self) -> Any:
         with self._database.reading() as session:
-            return [task_state(task) for task in open_tasks(session)]
+            return [task_state(task) for task in open_tasks(session, self._scope("task.read"))]
 
     def _bring_on(self, task_id: str, body: TaskChange) -> Any:
         with self._database.writing() as session:
@@ -364,7 +366,11 @@ class Api:
         after = _count("after", 0)
         limit = min(_count("limit", JOURNAL_PAGE), JOURNAL_PAGE)
         with self._database.reading() as session:
-            return [event_of(row) | {"hash": row.hash.hex()} for row in journal.after(session, after, limit)]
+            rows = journal.after(session, after, limit, journal_criterion(self._gate.principal()))
+            return [event_of(row) | {"hash": row.hash.hex()} for row in rows]
+
+    def _scope(self, permission: Permission) -> SiteScope:
+        return scope_of(self._gate.principal(), permission)
 
     def _map(self) -> Any:
         with self._database.reading() as session:

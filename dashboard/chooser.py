@@ -39,7 +39,7 @@ def create_chooser(gate: Gate, settings: Settings) -> Blueprint:
                 township=settings.township_zh if lang == "zh" else settings.township_en,
                 wall=person is None or person.may("wall.view"),
                 desk=person is None or person.may("desk.use"),
-                field=person is not None and person.may("incident.create"),
+                field=person is not None and person.may("field.use"),
                 people=person is not None and person.may("people.manage"),
                 role=catalogue(lang, "desk")[f"desk.role.{person.role}"] if person is not None else "",
                 approve=person is not None and person.may("wall.approve"),

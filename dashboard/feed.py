@@ -20,7 +20,8 @@ from prometheus_client import Counter, Gauge
 
 from auth.principal import Principal
 from dashboard.gate import Gate
-from dashboard.snapshots import TOLD, TOPICS, Readings, Snapshots, event_of
+from dashboard.snapshots import Readings, Snapshots, event_of
+from dashboard.visibility import TOPICS, Visibility
 from foundation import journal
 from foundation.clock import Clock, epoch_ms
 from foundation.database import Database
@@ -65,17 +66,13 @@ class Client:
 
 @dataclass(eq=False)
 class Group:
-    """Clients with the same topics. `cursor`: everything of theirs up to this journal id was sent."""
+    """Clients with the same topics who may see the same. `cursor`: everything of theirs up to this journal id was sent."""
 
     topics: frozenset[str]
+    visibility: Visibility
     name: str
     cursor: int
     clients: set[Client] = field(default_factory=set)
-
-    @property
-    def told(self) -> frozenset[str]:
-        """The journal topics whose events these clients get."""
-        return TOLD if "journal" in self.topics else self.topics & TOLD
 
 
 class Feed:
@@ -91,7 +88,8 @@ class Feed:
         self._readings = readings
         self._snapshots = snapshots
         self._clients: dict[str, Client] = {}
-        self._groups: dict[frozenset[str], Group] = {}
+        self._groups: dict[tuple[frozenset[str], Visibility], Group] = {}
+        self._named = 0
         self._lock = threading.RLock()
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -145,11 +143,12 @@ class Feed:
                 raise UserError("bad_request", field="connection")
             with self._database.reading() as session:
                 self._tell_journal(session)
-                missed = self._missed(session, topics, after)
+                visibility = Visibility.of(principal)
+                missed = self._missed(session, visibility.only(topics), after)
                 wanted = topics if missed is None else topics & {"readings", "system"}
                 version = (self._cursor, self._ticks)
-                snapshot = {topic: self._snapshots.of(session, topic, version) for topic in wanted}
-            self._join(client, topics)
+                snapshot = {topic: self._snapshots.of(session, topic, version, visibility) for topic in wanted}
+            self._join(client, topics, visibility.only(topics))
             return {
                 "now": epoch_ms(self._clock.now()),
                 "cursor": self._cursor,
@@ -157,20 +156,20 @@ class Feed:
                 "missed": missed or [],
             }
 
-    def _missed(self, session: Any, topics: frozenset[str], after: int | None) -> list[dict[str, Any]] | None:
+    def _missed(self, session: Any, visibility: Visibility, after: int | None) -> list[dict[str, Any]] | None:
         """The events after `after`; None when a new snapshot is needed instead."""
         if after is None or after > self._cursor or self._cursor - after > MISSED_LIMIT:
             return None
-        told = Group(topics, "", 0).told
-        rows = journal.after(session, after, MISSED_LIMIT, told)
+        rows = journal.after(session, after, MISSED_LIMIT, visibility.criterion())
         return [event_of(row) for row in rows if row.id <= self._cursor]
 
-    def _join(self, client: Client, topics: frozenset[str]) -> None:
+    def _join(self, client: Client, topics: frozenset[str], visibility: Visibility) -> None:
         self._leave(client)
-        group = self._groups.get(topics)
+        group = self._groups.get((topics, visibility))
         if group is None:
-            group = Group(topics, f"feed:{'+'.join(sorted(topics))}", self._cursor)
-            self._groups[topics] = group
+            self._named += 1
+            group = Group(topics, visibility, f"feed:{self._named}", self._cursor)
+            self._groups[topics, visibility] = group
         group.clients.add(client)
         client.group = group
         client.ticking = True
@@ -185,7 +184,7 @@ class Feed:
         self._exit(client, f"{group.name}:journal")
         self._exit(client, f"{group.name}:tick")
         if not group.clients:
-            del self._groups[group.topics]
+            del self._groups[group.topics, group.visibility]
         client.group = None
 
     def _enter(self, client: Client, room: str) -> None:
@@ -224,7 +223,7 @@ class Feed:
     def _tell_journal(self, session: Any) -> None:
         while rows := journal.after(session, self._cursor, DISPATCH_BATCH):
             for group in self._groups.values():
-                events = [event_of(row) for row in rows if row.topic in group.told and row.id > group.cursor]
+                events = [event_of(row) for row in rows if group.visibility.covers(row) and row.id > group.cursor]
                 if events:
                     self._emit(
                         f"{group.name}:journal", "journal", {"prev": group.cursor, "events": events}, len(group.clients)

@@ -11,11 +11,11 @@ FIELD_PATH = "/field"
 
 
 def create_field(gate: Gate) -> Blueprint:
-    """`/field`, for whoever may `incident.create` somewhere."""
+    """`/field`, for whoever may `field.use`."""
     blueprint = Blueprint("field", __name__, template_folder="templates")
 
     @blueprint.get(FIELD_PATH)
-    @gate.needs("incident.create")
+    @gate.needs("field.use")
     def field() -> Response:
         lang, principal = gate.language(), gate.principal()
         site = None

@@ -6,18 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from auth.permissions import Permission
-from auth.sites import Site, site_state
+from auth.sites import list_sites, site_state
 from dashboard.messages import LANGUAGES, Lang, text
+from dashboard.visibility import TOPICS, Visibility
 from foundation import journal
-from foundation.clock import Clock, epoch_ms, from_epoch_ms
+from foundation.clock import Clock
 from foundation.errors import UserError
 from foundation.journal import JournalRow
 from operations.duty import duty_state
-from operations.incidents import Incident, Status, incident_state
+from operations.incidents import incident_state, incidents_on_board
 from operations.readings import Newest, newest_of_all, recent, recent_minutes, since
 from operations.resources import list_resources, resource_state
 from operations.stations import Sensor, all_sensors, sensor_state
@@ -31,22 +30,6 @@ TICK_ROWS = 5_000
 """Readings in one tick at most; of more only the newest are told."""
 FIRST_SPAN_MS = 60_000
 NEWEST_EVENTS = 40
-
-TOPICS: dict[str, Permission] = {
-    "sites": "feed.read",
-    "readings": "feed.read",
-    "incidents": "incident.read",
-    "resources": "resource.read",
-    "duty": "duty.read",
-    "rooms": "feed.read",
-    "tasks": "task.read",
-    "journal": "feed.read",
-    "system": "feed.read",
-}
-"""The topics, and the permission that each needs."""
-
-TOLD = frozenset({"sites", "stations", "incidents", "resources", "duty", "rooms", "tasks", "system"})
-"""Journal topics that the feed tells; who logged in and what was exported stays in the journal."""
 
 
 class RoomStates(Protocol):
@@ -221,7 +204,7 @@ def _told(newest: Newest | None) -> dict[str, Any]:
 
 
 class Snapshots:
-    """The state of every topic, computed at most once for each journal entry and tick, however many pages ask."""
+    """The state of every topic, computed at most once for each journal entry, tick and kind of reader, however many pages ask."""
 
     def __init__(
         self, clock: Clock, readings: Readings, rooms: RoomStates, system: Callable[[], dict[str, Any]]
@@ -230,49 +213,49 @@ class Snapshots:
         self._readings = readings
         self._rooms = rooms
         self._system = system
-        self._kept: dict[str, tuple[object, Any]] = {}
+        self._version: object = None
+        self._kept: dict[tuple[str, object], Any] = {}
         self._lock = threading.Lock()
 
-    def of(self, session: Session, topic: str, version: object) -> Any:
-        """The snapshot of `topic`; computed anew when `version` is not the one of the last call. UserError("topic_unknown")."""
+    def of(self, session: Session, topic: str, version: object, visibility: Visibility) -> Any:
+        """The snapshot of `topic` for readers who see `visibility`; computed anew when `version` is not the one of the last call.
+
+        UserError("topic_unknown").
+        """
+        if topic not in TOPICS:
+            raise UserError("topic_unknown", topic=topic)
+        key = (topic, visibility if topic == "journal" else visibility.scope(topic))
         with self._lock:
-            kept = self._kept.get(topic)
-            if kept is not None and kept[0] == version:
-                return kept[1]
-            made = self._make(session, topic)
-            self._kept[topic] = (version, made)
-            return made
+            if version != self._version:
+                self._version = version
+                self._kept.clear()
+            if key not in self._kept:
+                self._kept[key] = self._make(session, topic, visibility)
+            return self._kept[key]
 
     def system(self) -> dict[str, Any]:
         """The topic `system`, always as of now."""
         return self._system()
 
-    def _make(self, session: Session, topic: str) -> Any:
-        if topic == "sites":
-            return {site.id: site_state(site) for site in session.execute(select(Site)).scalars()}
-        if topic == "readings":
-            return self._readings.snapshot()
-        if topic == "incidents":
-            rows = session.execute(select(Incident).where(Incident.status == Status.OPEN.value)).scalars()
-            recently = session.execute(
-                select(Incident)
-                .where(
-                    Incident.status == Status.CLOSED.value,
-                    Incident.opened_at >= from_epoch_ms(epoch_ms(self._clock.now()) - 86_400_000),
-                )
-                .limit(200)
-            ).scalars()
-            return {incident.id: incident_state(incident) for incident in (*rows, *recently)}
-        if topic == "resources":
-            return {resource.id: resource_state(resource) for resource in list_resources(session)}
-        if topic == "duty":
-            return duty_state(session, self._clock.now())
-        if topic == "rooms":
-            return self._rooms(session)
-        if topic == "tasks":
-            return {task.id: task_state(task) for task in open_tasks(session)}
-        if topic == "journal":
-            return [event_of(row) for row in journal.newest(session, NEWEST_EVENTS, TOLD)]
-        if topic == "system":
-            return self._system()
-        raise UserError("topic_unknown", topic=topic)
+    def _make(self, session: Session, topic: str, visibility: Visibility) -> Any:
+        scope = visibility.scope(topic)
+        match topic:
+            case "sites":
+                return {site.id: site_state(site) for site in list_sites(session)}
+            case "readings":
+                return self._readings.snapshot()
+            case "incidents":
+                on_board = incidents_on_board(session, scope, self._clock.now())
+                return {incident.id: incident_state(incident) for incident in on_board}
+            case "resources":
+                return {resource.id: resource_state(resource) for resource in list_resources(session, scope)}
+            case "duty":
+                return duty_state(session, self._clock.now())
+            case "rooms":
+                return self._rooms(session)
+            case "tasks":
+                return {task.id: task_state(task) for task in open_tasks(session, scope)}
+            case "journal":
+                rows = journal.newest(session, NEWEST_EVENTS, within=visibility.criterion())
+                return [event_of(row) for row in rows]
+        return self._system()

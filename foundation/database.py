@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import orjson
 from sqlalchemy import DateTime, Dialect, Engine, String, Text, create_engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -27,7 +27,7 @@ from sqlalchemy.orm import (
 from sqlalchemy.types import TypeDecorator
 
 from foundation.clock import Clock, SystemClock
-from foundation.errors import Unavailable
+from foundation.errors import Conflict, Unavailable
 
 MIN_FREE_BYTES = 32 * 1024 * 1024
 """Below this much free disk nothing new is written: what is being written still fits, and nothing is torn."""
@@ -144,6 +144,9 @@ class Database:
                 yield session
                 session.commit()
                 journalled = bool(session.info.get("journalled"))
+        except IntegrityError as error:
+            # Two that wrote the same key at once: whoever is later is told so, and finds the other's row when they look again.
+            raise Conflict("written_meanwhile") from error
         except DBAPIError as error:
             if _is_full(error):
                 self.state = "full"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, LargeBinary, String, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, LargeBinary, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from foundation.clock import Clock, epoch_ms
@@ -77,7 +77,7 @@ def append(
     `kind` is `<noun>.<past participle>` (`incident.opened`), `topic` the feed topic that it changes, `subject` the id of what changed, `detail` what
     the readable sentence names, `state` the subject's whole public state afterwards (null when it is gone).
     """
-    head = session.execute(select(JournalHead).with_for_update()).scalar_one()
+    head = lock(session)
     row = JournalRow(
         id=head.last_id + 1,
         at=epoch_ms(clock.now()),
@@ -98,6 +98,11 @@ def append(
     return JournalId(row.id)
 
 
+def lock(session: Session) -> JournalHead:
+    """Hold the journal's head until the transaction ends: nobody else changes anything that is journalled in the meantime."""
+    return session.execute(select(JournalHead).with_for_update().execution_options(populate_existing=True)).scalar_one()
+
+
 _PEEK = select(JournalHead.last_id)
 
 
@@ -112,25 +117,29 @@ def peek(database: Database) -> JournalId:
         return JournalId(connection.execute(_PEEK).scalar_one())
 
 
-def after(session: Session, journal_id: int, limit: int, topics: frozenset[str] | None = None) -> list[JournalRow]:
-    """Up to `limit` entries of the session's world with an id above `journal_id`, oldest first, of `topics` if given."""
-    query = (
-        select(JournalRow).where(JournalRow.id > journal_id, _same_world(session)).order_by(JournalRow.id).limit(limit)
-    )
-    if topics is not None:
-        query = query.where(JournalRow.topic.in_(topics))
-    return list(session.execute(query).scalars())
+def after(session: Session, journal_id: int, limit: int, within: ColumnElement[bool] | None = None) -> list[JournalRow]:
+    """Up to `limit` entries of the session's world with an id above `journal_id`, oldest first, of those `within` if given."""
+    query = select(JournalRow).where(JournalRow.id > journal_id, _same_world(session))
+    if within is not None:
+        query = query.where(within)
+    return list(session.execute(query.order_by(JournalRow.id).limit(limit)).scalars())
 
 
 def newest(
-    session: Session, limit: int, topics: frozenset[str] | None = None, subject: str | None = None
+    session: Session,
+    limit: int,
+    topics: frozenset[str] | None = None,
+    subject: str | None = None,
+    within: ColumnElement[bool] | None = None,
 ) -> list[JournalRow]:
-    """Up to `limit` entries of the session's world, newest first, of `topics` and `subject` if given."""
+    """Up to `limit` entries of the session's world, newest first, of `topics`, `subject` and those `within` if given."""
     query = select(JournalRow).where(_same_world(session)).order_by(JournalRow.id.desc()).limit(limit)
     if topics is not None:
         query = query.where(JournalRow.topic.in_(topics))
     if subject is not None:
         query = query.where(JournalRow.subject == subject)
+    if within is not None:
+        query = query.where(within)
     return list(session.execute(query).scalars())
 
 

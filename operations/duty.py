@@ -7,7 +7,7 @@ from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from auth.principal import Principal
-from foundation import journal
+from foundation.changing import Subject, create
 from foundation.clock import Clock, epoch_ms
 from foundation.database import Base, Operational, UtcDateTime
 from foundation.errors import UserError
@@ -51,33 +51,37 @@ def add_shift(
     principal.require("duty.change", site=site_id)
     if ends <= starts:
         raise UserError("shift_empty")
-    if session.execute(select(Shift.id).where(Shift.starts < ends, Shift.ends > starts).limit(1)).first():
-        raise UserError("shift_overlaps")
-    shift = Shift(
-        id=ShiftId(new_id()),
-        starts=starts,
-        ends=ends,
-        leader_name=leader[0],
-        leader_phone=leader[1],
-        officer_name=officer[0],
-        officer_phone=officer[1],
-        changed_at=clock.now(),
-        site_id=site_id,
-    )
-    session.add(shift)
-    session.flush()
-    journal.append(
-        session,
-        clock,
-        kind="duty.shift_added",
+
+    def make() -> Shift:
+        if session.execute(select(Shift.id).where(Shift.starts < ends, Shift.ends > starts).limit(1)).first():
+            raise UserError("shift_overlaps")
+        return Shift(
+            id=ShiftId(new_id()),
+            starts=starts,
+            ends=ends,
+            leader_name=leader[0],
+            leader_phone=leader[1],
+            officer_name=officer[0],
+            officer_phone=officer[1],
+            changed_at=clock.now(),
+            site_id=site_id,
+        )
+
+    shifts = Subject(
+        Shift,
         topic="duty",
-        subject=DUTY_SUBJECT,
-        actor=principal.actor,
-        site_id=site_id,
-        detail={"leader": leader[0], "officer": officer[0], "starts": epoch_ms(starts), "ends": epoch_ms(ends)},
-        state=duty_state(session, clock.now()),
+        unknown="shift_unknown",
+        # The roster is one subject in the journal.
+        subject_id=lambda _shift: DUTY_SUBJECT,
+        state=lambda _shift: duty_state(session, clock.now()),
+        facts=lambda shift: {
+            "leader": shift.leader_name,
+            "officer": shift.officer_name,
+            "starts": epoch_ms(shift.starts),
+            "ends": epoch_ms(shift.ends),
+        },
     )
-    return shift
+    return create(session, clock, shifts, actor=principal.actor, event="duty.shift_added", make=make)
 
 
 def duty_state(session: Session, moment: datetime) -> dict[str, Any]:

@@ -1,25 +1,30 @@
 """Incidents (突发事件): what happened, of which class and level, where, and how its picture changed."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any
 
-from sqlalchemy import Float, Integer, String, func, select
+from sqlalchemy import ColumnElement, Float, Integer, String, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from auth.principal import Principal
+from auth.scope import SiteScope, scope_of
 from auth.sites import Site
-from foundation import journal
+from foundation.changing import Event, Subject, Versioned, change, create
 from foundation.clock import Clock, epoch_ms
-from foundation.database import Base, Operational, UtcDateTime
-from foundation.errors import Conflict, NotFound, UserError
+from foundation.database import Base, UtcDateTime
+from foundation.errors import UserError
 from foundation.identifiers import IncidentId, is_id, new_id
 
 TITLE_LENGTH = 120
 PLACE_LENGTH = 120
 FUTURE_TOLERANCE = timedelta(minutes=2)
 """The clock of who reports may be ahead of ours by this much; the event then happened now."""
+
+LIST_MAX = 200
+CLOSED_SHOWN = timedelta(days=1)
 
 
 class IncidentClass(StrEnum):
@@ -75,7 +80,7 @@ class Toll:
 NO_TOLL = Toll()
 
 
-class Incident(Operational, Base):
+class Incident(Versioned, Base):
     """One incident. `number` counts within the year (2026-017); `happened_at` is the event's time, `opened_at` the time of intake.
 
     Deaths, injuries and loss are its `Toll`, as far as it is known.
@@ -98,7 +103,6 @@ class Incident(Operational, Base):
     happened_at: Mapped[datetime] = mapped_column(UtcDateTime)
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
     opened_by: Mapped[str] = mapped_column(String(80))
-    version: Mapped[int] = mapped_column(Integer)
 
 
 def open_incident(
@@ -120,7 +124,7 @@ def open_incident(
     """Record an incident. With an `id` that is already known the known one is returned: sending twice is once.
 
     Errors: Forbidden; UserError("title_empty"), ("text_long"), ("text_unprintable"), ("bad_id"), ("site_unknown"), ("at_in_the_future"),
-    ("bad_amount").
+    ("bad_amount"); Conflict("id_taken").
     """
     if site_id is None and not principal.may("incident.create", site=None):
         # Who may report for one site only means that one.
@@ -134,42 +138,46 @@ def open_incident(
             raise UserError("text_long", field=field, limit=limit)
         if not text.isprintable():
             raise UserError("text_unprintable", field=field)
-    if id is not None:
-        if not is_id(id):
-            raise UserError("bad_id")
-        known = session.get(Incident, id)
-        if known is not None:
-            return known
-    site = session.get(Site, site_id) if site_id else None
-    if site_id and site is None:
-        raise UserError("site_unknown", field="site", site=site_id)
+    if id is not None and not is_id(id):
+        raise UserError("bad_id")
     toll.checked()
     now = clock.now()
     if happened_at is not None and happened_at > now + FUTURE_TOLERANCE:
         raise UserError("at_in_the_future", field="at")
-    incident = Incident(
-        id=IncidentId(id or new_id()),
-        number=_next_number(session, now),
-        title=title,
-        incident_class=incident_class.value,
-        level=int(level),
-        status=Status.OPEN.value,
-        site_id=site_id,
-        place=place.strip(),
-        lat=lat if lat is not None else (site.lat if site else None),
-        lon=lon if lon is not None else (site.lon if site else None),
-        deaths=toll.deaths,
-        injuries=toll.injuries,
-        loss=toll.loss,
-        happened_at=min(happened_at or now, now),
-        opened_at=now,
-        opened_by=principal.name,
-        version=1,
+
+    def make() -> Incident:
+        site = session.get(Site, site_id) if site_id else None
+        if site_id and site is None:
+            raise UserError("site_unknown", field="site", site=site_id)
+        return Incident(
+            id=IncidentId(id or new_id()),
+            number=_next_number(session, now),
+            title=title,
+            incident_class=incident_class.value,
+            level=int(level),
+            status=Status.OPEN.value,
+            site_id=site_id,
+            place=place.strip(),
+            lat=lat if lat is not None else (site.lat if site else None),
+            lon=lon if lon is not None else (site.lon if site else None),
+            deaths=toll.deaths,
+            injuries=toll.injuries,
+            loss=toll.loss,
+            happened_at=min(happened_at or now, now),
+            opened_at=now,
+            opened_by=principal.name,
+        )
+
+    return create(
+        session,
+        clock,
+        INCIDENTS,
+        actor=principal.actor,
+        event="incident.opened",
+        make=make,
+        known=None if id is None else Incident.id == id,
+        within=_readable(principal),
     )
-    session.add(incident)
-    session.flush()
-    _tell(session, clock, principal, incident, "incident.opened", {})
-    return incident
 
 
 def change_level(
@@ -181,15 +189,15 @@ def change_level(
     seen_version: int | None = None,
 ) -> Incident:
     """Raise or lower the level. `seen_version` is what the changer had on the screen: Conflict("changed_meanwhile") if it is no longer so."""
-    incident = _changeable(session, principal, incident_id, seen_version)
-    if incident.level == int(level):
-        return incident
-    before = incident.level
-    incident.level = int(level)
-    incident.version += 1
-    kind = "incident.raised" if incident.level < before else "incident.lowered"
-    _tell(session, clock, principal, incident, kind, {"from": before})
-    return incident
+
+    def apply(incident: Incident) -> Event | None:
+        before = incident.level
+        if before == level:
+            return None
+        incident.level = int(level)
+        return Event("incident.raised" if level < before else "incident.lowered", {"from": before})
+
+    return _change(session, clock, principal, incident_id, apply, seen_version)
 
 
 def count_toll(
@@ -201,28 +209,30 @@ def count_toll(
     seen_version: int | None = None,
 ) -> Incident:
     """Write down what is known now of deaths, injuries and loss. Conflict("changed_meanwhile"), UserError("bad_amount")."""
-    incident = _changeable(session, principal, incident_id, seen_version)
     toll.checked()
-    before = Toll(incident.deaths, incident.injuries, incident.loss)
-    if before == toll:
-        return incident
-    incident.deaths, incident.injuries, incident.loss = toll.deaths, toll.injuries, toll.loss
-    incident.version += 1
-    _tell(session, clock, principal, incident, "incident.counted", {"before": asdict(before), "toll": asdict(toll)})
-    return incident
+
+    def apply(incident: Incident) -> Event | None:
+        before = Toll(incident.deaths, incident.injuries, incident.loss)
+        if before == toll:
+            return None
+        incident.deaths, incident.injuries, incident.loss = toll.deaths, toll.injuries, toll.loss
+        return Event("incident.counted", {"before": asdict(before), "toll": asdict(toll)})
+
+    return _change(session, clock, principal, incident_id, apply, seen_version)
 
 
 def close_incident(
     session: Session, clock: Clock, principal: Principal, incident_id: str, seen_version: int | None = None
 ) -> Incident:
-    """Nothing more is to be done: the incident leaves the board and stays in the journal."""
-    incident = _changeable(session, principal, incident_id, seen_version)
-    if incident.status == Status.CLOSED:
-        return incident
-    incident.status = Status.CLOSED.value
-    incident.version += 1
-    _tell(session, clock, principal, incident, "incident.closed", {})
-    return incident
+    """Nothing more is to be done: the incident leaves the board and stays in the journal. Conflict("changed_meanwhile")."""
+
+    def apply(incident: Incident) -> Event | None:
+        if incident.status == Status.CLOSED:
+            return None
+        incident.status = Status.CLOSED.value
+        return Event("incident.closed")
+
+    return _change(session, clock, principal, incident_id, apply, seen_version)
 
 
 def incident_state(incident: Incident) -> dict[str, Any]:
@@ -249,38 +259,64 @@ def incident_state(incident: Incident) -> dict[str, Any]:
 
 
 def find_incident(session: Session, principal: Principal, incident_id: str) -> Incident:
-    """One incident, or NotFound (also for one of the other world)."""
-    incident = session.execute(select(Incident).where(Incident.id == incident_id)).scalar_one_or_none()
-    if incident is None or not principal.may("incident.read", site=incident.site_id):
-        raise NotFound("incident_unknown")
-    return incident
+    """One incident, or NotFound (also for one of the other world or out of the site scope)."""
+    return INCIDENTS.find(session, incident_id, _readable(principal))
 
 
 def list_incidents(
-    session: Session, principal: Principal, *, status: Status | None = None, limit: int = 200
+    session: Session, principal: Principal, *, status: Status | None = None, limit: int = LIST_MAX
 ) -> list[Incident]:
     """The incidents that `principal` may read, worst and newest first."""
-    query = select(Incident).order_by(Incident.status.desc(), Incident.level, Incident.opened_at.desc()).limit(limit)
+    query = (
+        select(Incident)
+        .where(_readable(principal))
+        .order_by(Incident.status.desc(), Incident.level, Incident.opened_at.desc())
+    )
     if status is not None:
         query = query.where(Incident.status == status.value)
-    return [
-        incident
-        for incident in session.execute(query).scalars()
-        if principal.may("incident.read", site=incident.site_id)
-    ]
+    return list(session.execute(query.limit(limit)).scalars())
 
 
-def _changeable(session: Session, principal: Principal, incident_id: str, seen_version: int | None) -> Incident:
-    incident = find_incident(session, principal, incident_id)
-    principal.require("incident.change", site=incident.site_id)
-    if seen_version is not None and seen_version != incident.version:
-        raise Conflict("changed_meanwhile", level=incident.level, status=incident.status, version=incident.version)
-    return incident
+def incidents_on_board(session: Session, scope: SiteScope, now: datetime) -> list[Incident]:
+    """What the feed's topic `incidents` shows: every open one, and at most LIST_MAX of those that were closed and opened within a day."""
+    readable = scope.criterion(Incident.site_id)
+    still_open = select(Incident).where(readable, Incident.status == Status.OPEN.value)
+    recently = (
+        select(Incident)
+        .where(readable, Incident.status == Status.CLOSED.value, Incident.opened_at >= now - CLOSED_SHOWN)
+        .order_by(Incident.opened_at.desc())
+        .limit(LIST_MAX)
+    )
+    return [*session.execute(still_open).scalars(), *session.execute(recently).scalars()]
+
+
+def _readable(principal: Principal) -> ColumnElement[bool]:
+    return scope_of(principal, "incident.read").criterion(Incident.site_id)
+
+
+def _change(
+    session: Session,
+    clock: Clock,
+    principal: Principal,
+    incident_id: str,
+    apply: Callable[[Incident], Event | None],
+    seen_version: int | None,
+) -> Incident:
+    return change(
+        session,
+        clock,
+        INCIDENTS,
+        incident_id,
+        actor=principal.actor,
+        within=_readable(principal),
+        allow=lambda incident: principal.require("incident.change", site=incident.site_id),
+        apply=apply,
+        seen_version=seen_version,
+    )
 
 
 def _next_number(session: Session, now: datetime) -> str:
-    """The next number of the year; the write lock (SQLite) or the journal's head (PostgreSQL) keeps two from getting the same."""
-    session.execute(select(journal.JournalHead).with_for_update())
+    """The next number of the year; it holds because creations wait for each other (`foundation.changing.create`)."""
     year = f"{now.year}-"
     count = session.execute(
         select(func.count()).select_from(Incident).where(Incident.number.startswith(year))
@@ -288,23 +324,15 @@ def _next_number(session: Session, now: datetime) -> str:
     return f"{year}{count + 1:03d}"
 
 
-def _tell(
-    session: Session, clock: Clock, principal: Principal, incident: Incident, kind: str, detail: dict[str, Any]
-) -> None:
-    journal.append(
-        session,
-        clock,
-        kind=kind,
-        topic="incidents",
-        subject=incident.id,
-        actor=principal.actor,
-        site_id=incident.site_id,
-        detail={
-            "number": incident.number,
-            "title": incident.title,
-            "level": incident.level,
-            "class": incident.incident_class,
-            **detail,
-        },
-        state=incident_state(incident),
-    )
+INCIDENTS = Subject(
+    Incident,
+    topic="incidents",
+    unknown="incident_unknown",
+    state=incident_state,
+    facts=lambda incident: {
+        "number": incident.number,
+        "title": incident.title,
+        "level": incident.level,
+        "class": incident.incident_class,
+    },
+)

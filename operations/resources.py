@@ -3,20 +3,21 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Float, Integer, String, select
+from sqlalchemy import Float, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from auth.principal import Principal
-from foundation import journal
+from auth.scope import SiteScope, scope_of
+from foundation.changing import Event, Subject, Versioned, change, create
 from foundation.clock import Clock, epoch_ms
-from foundation.database import Base, Operational, UtcDateTime
-from foundation.errors import Conflict, NotFound, UserError
+from foundation.database import Base, UtcDateTime
+from foundation.errors import UserError
 from foundation.identifiers import ResourceId, new_id
 
 ResourceType = Literal["stock", "team", "shelter"]
 
 
-class Resource(Operational, Base):
+class Resource(Versioned, Base):
     """One stock, team or shelter. `have` and `need` count in `unit` (tents, people present and required, places free and wanted)."""
 
     __tablename__ = "resources"
@@ -33,7 +34,6 @@ class Resource(Operational, Base):
     lon: Mapped[float | None] = mapped_column(Float)
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     """When somebody last said what there is: a new amount, or that the old one still holds."""
-    version: Mapped[int] = mapped_column(Integer)
 
 
 def add_resource(
@@ -57,27 +57,29 @@ def add_resource(
     principal.require("resource.change", site=site_id)
     _check_amount(have)
     _check_amount(need)
-    if id is not None and (known := session.get(Resource, id)) is not None:
-        return known
-    resource = Resource(
-        id=ResourceId(id or new_id()),
-        type=type,
-        name_zh=zh,
-        name_en=en,
-        site_id=site_id,
-        have=have,
-        need=need,
-        unit=unit,
-        contact=contact,
-        lat=lat,
-        lon=lon,
-        changed_at=clock.now(),
-        version=1,
+    return create(
+        session,
+        clock,
+        RESOURCES,
+        actor=principal.actor,
+        event="resource.added",
+        make=lambda: Resource(
+            id=ResourceId(id or new_id()),
+            type=type,
+            name_zh=zh,
+            name_en=en,
+            site_id=site_id,
+            have=have,
+            need=need,
+            unit=unit,
+            contact=contact,
+            lat=lat,
+            lon=lon,
+            changed_at=clock.now(),
+        ),
+        known=None if id is None else Resource.id == id,
+        within=scope_of(principal, "resource.read").criterion(Resource.site_id),
     )
-    session.add(resource)
-    session.flush()
-    _tell(session, clock, principal, resource, "resource.added", {})
-    return resource
 
 
 def change_amount(
@@ -91,22 +93,29 @@ def change_amount(
     seen_version: int | None = None,
 ) -> Resource:
     """Set what there is or what is needed; the amounts as they are confirm them. Conflict("changed_meanwhile") if somebody was faster."""
-    resource = session.execute(select(Resource).where(Resource.id == resource_id)).scalar_one_or_none()
-    if resource is None or not principal.may("resource.read", site=resource.site_id):
-        raise NotFound("resource_unknown")
-    principal.require("resource.change", site=resource.site_id)
-    if seen_version is not None and seen_version != resource.version:
-        raise Conflict("changed_meanwhile", have=resource.have, need=resource.need, version=resource.version)
-    before = {"have": resource.have, "need": resource.need}
-    for amount, column in ((have, "have"), (need, "need")):
+    for amount in (have, need):
         if amount is not None:
             _check_amount(amount)
-            setattr(resource, column, amount)
-    resource.changed_at = clock.now()
-    resource.version += 1
-    kind = "resource.confirmed" if before == {"have": resource.have, "need": resource.need} else "resource.changed"
-    _tell(session, clock, principal, resource, kind, {"before": before})
-    return resource
+
+    def apply(resource: Resource) -> Event:
+        before = {"have": resource.have, "need": resource.need}
+        resource.have = resource.have if have is None else have
+        resource.need = resource.need if need is None else need
+        resource.changed_at = clock.now()
+        same = before == {"have": resource.have, "need": resource.need}
+        return Event("resource.confirmed" if same else "resource.changed", {"before": before})
+
+    return change(
+        session,
+        clock,
+        RESOURCES,
+        resource_id,
+        actor=principal.actor,
+        within=scope_of(principal, "resource.read").criterion(Resource.site_id),
+        allow=lambda resource: principal.require("resource.change", site=resource.site_id),
+        apply=apply,
+        seen_version=seen_version,
+    )
 
 
 def resource_state(resource: Resource) -> dict[str, Any]:
@@ -127,9 +136,10 @@ def resource_state(resource: Resource) -> dict[str, Any]:
     }
 
 
-def list_resources(session: Session) -> list[Resource]:
-    """Every resource, by type and name."""
-    return list(session.execute(select(Resource).order_by(Resource.type, Resource.name_zh)).scalars())
+def list_resources(session: Session, scope: SiteScope) -> list[Resource]:
+    """Every resource of `scope`, by type and name."""
+    query = select(Resource).where(scope.criterion(Resource.site_id)).order_by(Resource.type, Resource.name_zh)
+    return list(session.execute(query).scalars())
 
 
 def _check_amount(amount: float) -> None:
@@ -137,24 +147,16 @@ def _check_amount(amount: float) -> None:
         raise UserError("bad_amount")
 
 
-def _tell(
-    session: Session, clock: Clock, principal: Principal, resource: Resource, kind: str, detail: dict[str, Any]
-) -> None:
-    journal.append(
-        session,
-        clock,
-        kind=kind,
-        topic="resources",
-        subject=resource.id,
-        actor=principal.actor,
-        site_id=resource.site_id,
-        detail={
-            "zh": resource.name_zh,
-            "en": resource.name_en,
-            "have": resource.have,
-            "need": resource.need,
-            "unit": resource.unit,
-            **detail,
-        },
-        state=resource_state(resource),
-    )
+RESOURCES = Subject(
+    Resource,
+    topic="resources",
+    unknown="resource_unknown",
+    state=resource_state,
+    facts=lambda resource: {
+        "zh": resource.name_zh,
+        "en": resource.name_en,
+        "have": resource.have,
+        "need": resource.need,
+        "unit": resource.unit,
+    },
+)

@@ -107,6 +107,7 @@ def add_station(
     """Set up a station with its sensors; doing it twice is once. UserError("bad_code") for an id that is not lower-case letters, digits, - _ . ."""
     principal.require("station.change", site=site_id)
     _check_code(id)
+    journal.lock(session)
     station = session.get(Station, id)
     if station is None:
         station = Station(id=id, site_id=site_id, kind=kind, name_zh=zh, name_en=en, lat=lat, lon=lon)

@@ -4,15 +4,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Integer, String, Text, UniqueConstraint, or_, select
+from sqlalchemy import String, Text, UniqueConstraint, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from auth.permissions import Permission
 from auth.principal import Principal
+from auth.scope import SiteScope, scope_of
 from auth.sites import Site
 from foundation import journal
+from foundation.changing import Event, Subject, Versioned, change, create
 from foundation.clock import Clock, epoch_ms
-from foundation.database import Base, Operational, UtcDateTime
-from foundation.errors import Conflict, NotFound, UserError
+from foundation.database import Base, UtcDateTime
+from foundation.errors import UserError
 from foundation.identifiers import TaskId, new_id
 from foundation.texts import clean
 
@@ -38,6 +41,7 @@ OPEN = {
     TaskStatus.ACKNOWLEDGED: (TaskStatus.DONE, TaskStatus.WITHDRAWN),
 }
 """Where a task can go from where it stands; what is done or withdrawn stays so."""
+
 KINDS = {
     TaskStatus.ORDERED: "task.ordered",
     TaskStatus.ACKNOWLEDGED: "task.acknowledged",
@@ -46,7 +50,7 @@ KINDS = {
 }
 
 
-class Task(Operational, Base):
+class Task(Versioned, Base):
     """One task. `who` is as people say it; `site_id` the site that it names, else the one that ordered; `origin` the decision that it came of."""
 
     __tablename__ = "tasks"
@@ -64,7 +68,6 @@ class Task(Operational, Base):
     ordered_by: Mapped[str] = mapped_column(String(80))
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     changed_by: Mapped[str] = mapped_column(String(80))
-    version: Mapped[int] = mapped_column(Integer)
 
 
 def order_task(
@@ -80,30 +83,30 @@ def order_task(
     origin: str,
 ) -> Task:
     """Order what a consultation decided; the caller has checked that `actor` leads it, and what was written. The same `origin` twice is once."""
-    known = session.execute(select(Task).where(Task.origin == origin)).scalar_one_or_none()
-    if known is not None:
-        return known
     now = clock.now()
-    task = Task(
-        id=TaskId(new_id()),
-        incident_id=incident_id,
-        site_id=_site_named(session, who) or site_id,
-        origin=origin,
-        text=text,
-        who=who,
-        due=due,
-        status=TaskStatus.ORDERED.value,
-        feedback="",
-        ordered_at=now,
-        ordered_by=actor.name,
-        changed_at=now,
-        changed_by=actor.name,
-        version=1,
+    return create(
+        session,
+        clock,
+        TASKS,
+        actor=actor,
+        event=KINDS[TaskStatus.ORDERED],
+        make=lambda: Task(
+            id=TaskId(new_id()),
+            incident_id=incident_id,
+            site_id=_site_named(session, who) or site_id,
+            origin=origin,
+            text=text,
+            who=who,
+            due=due,
+            status=TaskStatus.ORDERED.value,
+            feedback="",
+            ordered_at=now,
+            ordered_by=actor.name,
+            changed_at=now,
+            changed_by=actor.name,
+        ),
+        known=Task.origin == origin,
     )
-    session.add(task)
-    session.flush()
-    _tell(session, clock, actor, task)
-    return task
 
 
 def bring_on(
@@ -121,26 +124,37 @@ def bring_on(
     Errors: NotFound("task_unknown"), Forbidden, Conflict("changed_meanwhile") when somebody was faster, UserError("task_back") for a step back or
     none, and those of `texts.clean`: who withdraws an order owes those who began with it the reason.
     """
-    task = session.get(Task, task_id, with_for_update=True)
-    if task is None or not principal.may("task.read", site=task.site_id):
-        raise NotFound("task_unknown")
-    principal.require("task.withdraw" if status is TaskStatus.WITHDRAWN else "task.change", site=task.site_id)
-    if seen_version is not None and seen_version != task.version:
-        raise Conflict("changed_meanwhile", status=task.status, version=task.version)
-    if status not in OPEN.get(TaskStatus(task.status), ()):
-        raise UserError("task_back")
-    if feedback.strip() or status is TaskStatus.WITHDRAWN:
-        task.feedback = clean(feedback, "feedback", FEEDBACK_LENGTH, lines=True)
-    task.status = status.value
-    task.changed_at, task.changed_by = clock.now(), principal.actor.name
-    task.version += 1
-    _tell(session, clock, principal.actor, task)
-    return task
+    permission: Permission = "task.withdraw" if status is TaskStatus.WITHDRAWN else "task.change"
+
+    def apply(task: Task) -> Event:
+        if status not in OPEN.get(TaskStatus(task.status), ()):
+            raise UserError("task_back")
+        if feedback.strip() or status is TaskStatus.WITHDRAWN:
+            task.feedback = clean(feedback, "feedback", FEEDBACK_LENGTH, lines=True)
+        task.status = status.value
+        task.changed_at, task.changed_by = clock.now(), principal.actor.name
+        return Event(KINDS[status])
+
+    return change(
+        session,
+        clock,
+        TASKS,
+        task_id,
+        actor=principal.actor,
+        within=scope_of(principal, "task.read").criterion(Task.site_id),
+        allow=lambda task: principal.require(permission, site=task.site_id),
+        apply=apply,
+        seen_version=seen_version,
+    )
 
 
-def open_tasks(session: Session) -> list[Task]:
-    """What is to be done, what is due first before the others, at most OPEN_MAX."""
-    query = select(Task).where(Task.status.in_(OPEN)).order_by(Task.due.is_(None), Task.due, Task.id)
+def open_tasks(session: Session, scope: SiteScope) -> list[Task]:
+    """What is to be done in `scope`, what is due first before the others, at most OPEN_MAX."""
+    query = (
+        select(Task)
+        .where(Task.status.in_(OPEN), scope.criterion(Task.site_id))
+        .order_by(Task.due.is_(None), Task.due, Task.id)
+    )
     return list(session.execute(query.limit(OPEN_MAX)).scalars())
 
 
@@ -171,17 +185,10 @@ def _site_named(session: Session, who: str) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _tell(session: Session, clock: Clock, actor: journal.Actor, task: Task) -> None:
+def _facts(task: Task) -> dict[str, Any]:
     text = " ".join(task.text.split())
     short = text if len(text) <= TOLD_LENGTH else f"{text[: TOLD_LENGTH - 1]}…"
-    journal.append(
-        session,
-        clock,
-        kind=KINDS[TaskStatus(task.status)],
-        topic="tasks",
-        subject=task.id,
-        actor=actor,
-        site_id=task.site_id,
-        detail={"name": short, "who": task.who, "feedback": task.feedback, "incident": task.incident_id},
-        state=task_state(task),
-    )
+    return {"name": short, "who": task.who, "feedback": task.feedback, "incident": task.incident_id}
+
+
+TASKS = Subject(Task, topic="tasks", unknown="task_unknown", state=task_state, facts=_facts)

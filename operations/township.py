@@ -37,6 +37,7 @@ def mode_of(session: Session) -> Mode:
 def set_mode(session: Session, clock: Clock, principal: Principal, mode: Mode) -> None:
     """Change the mode; journalled, shown on every screen with the next tick."""
     principal.require("mode.change")
+    journal.lock(session)
     before = mode_of(session)
     if before is mode:
         return

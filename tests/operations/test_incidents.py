@@ -111,10 +111,22 @@ def test_a_village_takes_in_only_its_own_incidents(township: Database, clock: Ma
     with pytest.raises(Forbidden):
         opened(township, clock, VILLAGE, site_id="baida")
     other = opened(township, clock, site_id="baida")
-    with pytest.raises(Forbidden), township.writing() as session:
+    common = opened(township, clock, site_id=None)
+    with township.reading() as session:
+        assert {row.id for row in list_incidents(session, VILLAGE)} == {incident.id, common.id}
+    with pytest.raises(NotFound), township.writing() as session:
         change_level(session, clock, VILLAGE, other.id, Level.IV)
+    with pytest.raises(Forbidden), township.writing() as session:
+        change_level(session, clock, VILLAGE, common.id, Level.IV)
     with township.writing() as session:
         change_level(session, clock, VILLAGE, incident.id, Level.IV)
+
+
+def test_what_others_have_cuts_nothing_off_a_village_s_list(township: Database, clock: ManualClock) -> None:
+    own = opened(township, clock, site_id="bizhai", level=Level.IV)
+    opened(township, clock, site_id="baida", level=Level.I)
+    with township.reading() as session:
+        assert [row.id for row in list_incidents(session, VILLAGE, limit=1)] == [own.id]
 
 
 def test_worst_and_open_come_first(township: Database, clock: ManualClock) -> None:

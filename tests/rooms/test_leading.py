@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from auth.principal import SYSTEM
+from auth.scope import EVERYWHERE
 from conference import calling, chat, floor, lobby, minutes
 from conference.turnstile import TEXTS_BURST
 from foundation import journal
@@ -503,7 +504,7 @@ def test_a_decision_that_names_who_does_it_is_a_task(
     officer.ask("minute", {"kind": "decision", "text": "继续观察"})
     decision = officer.ask("minute", {"kind": "decision", "text": "转移 12 户", "who": "梨树坪", "due": due})["id"]
     with web.database.reading() as session:
-        (task,) = open_tasks(session)
+        (task,) = open_tasks(session, EVERYWHERE)
     assert (task.origin, task.text, task.site_id) == (decision, "转移 12 户", "lishuping")
     assert (task.due, task.ordered_by) == (from_epoch_ms(due), OFFICER)
 
@@ -517,7 +518,7 @@ def test_a_decision_that_is_sent_twice_is_one_and_one_task_of_the_site_whose_per
     assert officer.ask("minute", entry) == officer.ask("minute", entry) == {"id": entry["id"]}
     assert len(officer.join(room)["minutes"]) == 1
     with web.database.reading() as session:
-        assert [task.site_id for task in open_tasks(session)] == ["lishuping"]
+        assert [task.site_id for task in open_tasks(session, EVERYWHERE)] == ["lishuping"]
     elsewhere = web.open_room()
     officer.join(elsewhere)
     assert code(officer.ask("minute", entry)) == "bad_minute"

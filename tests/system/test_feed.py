@@ -17,7 +17,7 @@ NAMESPACE = "/feed"
 class Page:
     """A page of the feed, as plain as can be: what it was told, in order."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: Served, token: str | None = None) -> None:
         self._client = socketio.Client(reconnection=False)
         self._changed = threading.Condition()
         self.events: list[dict[str, Any]] = []
@@ -26,7 +26,7 @@ class Page:
         self._client.on("journal", self._journal, namespace=NAMESPACE)
         self._client.on("tick", self._tick, namespace=NAMESPACE)
         self._client.connect(
-            served.url, namespaces=[NAMESPACE], transports=["websocket"], auth={"token": served.token()}
+            served.url, namespaces=[NAMESPACE], transports=["websocket"], auth={"token": token or served.token()}
         )
 
     def _journal(self, message: dict[str, Any]) -> None:
@@ -91,6 +91,45 @@ def test_a_page_that_was_away_gets_exactly_what_it_missed(served: Served, page: 
     other.close()
     assert [event["subject"] for event in answer["missed"]] == made
     assert answer["snapshot"]["incidents"] is None and answer["snapshot"]["readings"]
+
+
+def test_a_village_is_told_of_its_own_site_and_of_what_is_common_and_of_nothing_else(served: Served) -> None:
+    password = "a long enough password"
+    for name, role, site in (("of-bizhai", "village", "bizhai"), ("of-county", "upper", None)):
+        person = {"name": name, "password": password, "role": role, "site": site}
+        status = served.call("POST", "/api/v1/people", person)[0]
+        assert status == (201 if role == "village" else 422), "the county is a platform, not a person"
+    token = served.log_in("of-bizhai", password)
+    topics = ["incidents", "resources", "tasks", "journal", "sites", "readings", "duty", "rooms", "system"]
+    village = Page(served, token)
+    cursor = village.subscribe(topics)["cursor"]
+    made = {}
+    for site in ("bizhai", "baida", None):
+        incident = {"title": f"of {site}", "class": "natural", "level": 4, "site": site}
+        made[site] = served.call("POST", "/api/v1/incidents", incident)[1]["id"]
+    village.wait(lambda: any(event["subject"] == made[None] for event in village.events))
+    again = Page(served, token)
+    missed = again.subscribe(topics, cursor)["missed"]
+    snapshot = again.subscribe(topics)["snapshot"]
+    for events in (village.events, missed, snapshot["journal"], served.call("GET", "/api/v1/journal", token=token)[1]):
+        seen = {event["subject"] for event in events}
+        assert made["baida"] not in seen
+        assert {event["site"] for event in events if event["topic"] == "incidents"} <= {"bizhai", None}
+    for events in (village.events, missed, snapshot["journal"]):
+        assert {made["bizhai"], made[None]} <= {event["subject"] for event in events}
+    listed = served.call("GET", "/api/v1/incidents", token=token)[1]
+    for incidents in (snapshot["incidents"].values(), listed):
+        assert {made["bizhai"], made[None]} <= {incident["id"] for incident in incidents}
+        assert {incident["site"] for incident in incidents} == {"bizhai", None}
+    resources = served.call("GET", "/api/v1/resources", token=token)[1]
+    assert {resource["site"] for resource in resources} <= {"bizhai", None}
+    assert set(snapshot["resources"]) == {resource["id"] for resource in resources}
+    assert len({state["station"]["site"] for state in snapshot["readings"].values()}) > 1, "a gauge upstream is common"
+    assert len(snapshot["sites"]) > 2
+    assert served.call("GET", f"/api/v1/incidents/{made['baida']}", token=token)[0] == 404
+    assert served.call("PATCH", f"/api/v1/incidents/{made['baida']}", {"level": 1}, token=token)[0] == 404
+    village.close()
+    again.close()
 
 
 def test_a_page_from_another_life_gets_a_new_snapshot(page: Page) -> None:

@@ -57,6 +57,13 @@ def test_every_route_callback_and_event_of_the_real_application_declares_its_per
         web.close()
 
 
+def test_every_permission_is_asked_somewhere() -> None:
+    """A permission that nothing asks promises a protection that is not there."""
+    table = (ROOT / "auth/permissions.py").read_text("utf-8")
+    asked = "".join(source for source in sources() if source != table)
+    assert [permission for permission in get_args(Permission) if f'"{permission}"' not in asked] == []
+
+
 def test_the_description_of_the_api_names_every_way_in_with_its_permission(settings: Settings) -> None:
     web = Web(settings)
     try:
