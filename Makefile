@@ -32,6 +32,7 @@ help:
 	@echo 'make clean   remove what make made (never the data folder)'
 
 demo: install
+	@echo 'starting the demo; the first start takes a minute'
 	exec $(BIN)/fenghuo demo
 
 serve: install
@@ -43,6 +44,7 @@ $(BIN)/python:
 	sh deploy/make-venv.sh $(VENV)
 
 $(VENV)/.base: requirements/base.lock | $(BIN)/python
+	@echo 'installing the Python packages: a minute or two, once'
 	$(PIP) install --quiet --require-hashes --only-binary :all: -r $<
 	@touch $@
 

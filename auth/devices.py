@@ -25,6 +25,7 @@ from foundation.clock import Clock, epoch_ms
 from foundation.database import Base, Database, UtcDateTime
 from foundation.errors import NotFound, TooMany, Unavailable, UserError
 from foundation.identifiers import new_id
+from foundation.texts import folded
 
 PREFIX = "fhd_"
 TOKEN_BYTES = 32
@@ -259,8 +260,8 @@ class Devices:
         return pairing
 
     def _add(self, session: Session, principal: Principal, name: str, site_id: str | None) -> Device:
-        name = name.strip()
-        if not name or len(name) > NAME_LENGTH or not name.isprintable():
+        name = folded(name)
+        if not name or len(name) > NAME_LENGTH:
             raise UserError("bad_device_name", limit=NAME_LENGTH)
         if site_id is not None:
             find_site(session, site_id)

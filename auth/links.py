@@ -21,6 +21,7 @@ from foundation.clock import Clock
 from foundation.database import Base, Database, UtcDateTime
 from foundation.errors import NotFound, TooMany, Unauthenticated, UserError
 from foundation.identifiers import new_id
+from foundation.texts import folded
 
 PREFIX = "fhl_"
 TOKEN_BYTES = 24
@@ -76,8 +77,8 @@ class Links:
         Errors: Forbidden; UserError("bad_guest_name"), ("bad_room_role"); TooMany.
         """
         principal.require("room.link")
-        name = name.strip()
-        if not name or len(name) > NAME_LENGTH or not name.isprintable():
+        name = folded(name)
+        if not name or len(name) > NAME_LENGTH:
             raise UserError("bad_guest_name", limit=NAME_LENGTH)
         if role not in ROLES:
             raise UserError("bad_room_role", roles=", ".join(ROLES))

@@ -1,5 +1,7 @@
 """Sites (站点): the places that take part, such as the command room, a village, the mobile unit."""
 
+import re
+import unicodedata
 from enum import StrEnum
 from typing import Any
 
@@ -11,11 +13,14 @@ from foundation import journal
 from foundation.clock import Clock
 from foundation.database import Base
 from foundation.errors import NotFound, UserError
+from foundation.texts import folded
 
 ID_LENGTH = 64
 CODE_LENGTH = 16
 NAME_LENGTH = 80
 TOPIC = "sites"
+ADDED = re.compile(r"(?:村委会|居委会|行政村|社区|村|\s+(?:village|community))$")
+"""What people add to the name of a village, in speech and on forms; the desk's own search leaves it away, too (match.js)."""
 
 
 class SiteKind(StrEnum):
@@ -62,6 +67,7 @@ def create_site(
     principal.require("site.change", site=id)
     if not id or len(id) > ID_LENGTH or not id.replace("-", "").replace("_", "").isalnum():
         raise UserError("bad_id")
+    name_zh, name_en, code = folded(name_zh), folded(name_en), folded(code)
     if not name_zh or max(len(name_zh), len(name_en)) > NAME_LENGTH or len(code) > CODE_LENGTH:
         raise UserError("bad_site", site=id)
     # Written so that NaN is refused too.
@@ -104,6 +110,18 @@ def find_site(session: Session, id: str) -> Site:
 def list_sites(session: Session) -> list[Site]:
     """Every site, in the order of the administrative codes."""
     return list(session.execute(select(Site).order_by(Site.code, Site.id)).scalars())
+
+
+def site_called(session: Session, name: str) -> Site | None:
+    """Return the one site that is called so in either language, with or without what people add to it (碧寨村, Bizhai village), or None."""
+    wanted = _bare(name)
+    found = [site for site in list_sites(session) if wanted in (_bare(site.name_zh), _bare(site.name_en))]
+    return found[0] if len(found) == 1 else None
+
+
+def _bare(name: str) -> str:
+    whole = unicodedata.normalize("NFKC", name).strip().casefold()
+    return ADDED.sub("", whole) or whole
 
 
 def site_state(site: Site) -> dict[str, Any]:

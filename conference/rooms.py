@@ -13,6 +13,7 @@ from conference.tables import TALKS, TITLE_LENGTH, Room, held, identity_of, pres
 from foundation.clock import Clock
 from foundation.errors import Conflict, Forbidden, NotFound, TooMany, UserError
 from foundation.identifiers import is_id, new_id
+from foundation.texts import folded
 
 OPEN_ROOMS_MAX = 200
 
@@ -40,7 +41,8 @@ def open_room(
         known = session.get(Room, id)
         if known is not None:
             return known
-    if not isinstance(title, str) or not title.strip() or len(title) > TITLE_LENGTH:
+    title = folded(title) if isinstance(title, str) else ""
+    if not title or len(title) > TITLE_LENGTH:
         raise UserError("bad_title", field="title", longest=TITLE_LENGTH)
     if incident is not None and not is_id(incident):
         raise UserError("bad_incident", field="incident")
@@ -54,7 +56,7 @@ def open_room(
     room = Room(
         id=id or new_id(),
         site_id=principal.site_id,
-        title=title.strip(),
+        title=title,
         incident_id=incident,
         open=True,
         opened_at=clock.now(),

@@ -191,6 +191,7 @@ class Api:
                 session,
                 self._clock,
                 self._gate.principal(),
+                zone=self._settings.zone,
                 title=body.title,
                 incident_class=body.incident_class,
                 level=Level(body.level),

@@ -3,6 +3,7 @@
 import getpass
 import os
 import sys
+import threading
 from pathlib import Path
 
 import click
@@ -51,6 +52,7 @@ def serve(settings: Settings, tls: str | None, key: str | None) -> None:
     --tls local: https on the LAN with a certificate of this installation's own authority, renewed by itself.
     --tls CERTIFICATE KEY: https with these files. --tls off: plain http, for this machine alone or behind a proxy.
     """
+    from fenghuo.greeting import greet
     from fenghuo.serve import serve as run
     from foundation.database import Database
     from foundation.migrations import upgrade
@@ -67,7 +69,12 @@ def serve(settings: Settings, tls: str | None, key: str | None) -> None:
         database = Database(settings.database)
         upgrade(database)
     database.close()
-    sys.exit(run())
+    stopping = threading.Event()
+    # Read anew: the command line's choice of TLS is in the environment.
+    threading.Thread(target=greet, args=(_settings(), stopping), name="greeting", daemon=True).start()
+    code = run()
+    stopping.set()
+    sys.exit(code)
 
 
 def _choose_tls(tls: str | None, key: str | None) -> None:

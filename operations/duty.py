@@ -12,6 +12,7 @@ from foundation.clock import Clock, epoch_ms
 from foundation.database import Base, Operational, UtcDateTime
 from foundation.errors import UserError
 from foundation.identifiers import ShiftId, new_id
+from foundation.texts import folded
 
 DUTY_SUBJECT = "roster"
 """The roster is one subject in the journal: its state is who is on duty now and next."""
@@ -59,9 +60,9 @@ def add_shift(
             id=ShiftId(new_id()),
             starts=starts,
             ends=ends,
-            leader_name=leader[0],
+            leader_name=folded(leader[0]),
             leader_phone=leader[1],
-            officer_name=officer[0],
+            officer_name=folded(officer[0]),
             officer_phone=officer[1],
             changed_at=clock.now(),
             site_id=site_id,

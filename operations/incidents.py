@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -17,6 +17,7 @@ from foundation.clock import Clock, epoch_ms
 from foundation.database import Base, UtcDateTime
 from foundation.errors import UserError
 from foundation.identifiers import IncidentId, is_id, new_id
+from foundation.texts import clean_optional
 
 TITLE_LENGTH = 120
 PLACE_LENGTH = 120
@@ -110,6 +111,7 @@ def open_incident(
     clock: Clock,
     principal: Principal,
     *,
+    zone: tzinfo,
     title: str,
     incident_class: IncidentClass,
     level: Level,
@@ -121,23 +123,21 @@ def open_incident(
     toll: Toll = NO_TOLL,
     id: str | None = None,
 ) -> Incident:
-    """Record an incident. With an `id` that is already known the known one is returned: sending twice is once.
+    """Record an incident; its number counts in the year of `zone`, the township's.
 
-    Errors: Forbidden; UserError("title_empty"), ("text_long"), ("text_unprintable"), ("bad_id"), ("site_unknown"), ("at_in_the_future"),
+    With an `id` that is already known the known one is returned: sending twice is once.
+
+    Errors: Forbidden; UserError("title_empty"), ("text_long"), ("bad_id"), ("site_unknown"), ("at_in_the_future"),
     ("bad_amount"); Conflict("id_taken").
     """
     if site_id is None and not principal.may("incident.create", site=None):
         # Who may report for one site only means that one.
         site_id = principal.site_id
     principal.require("incident.create", site=site_id)
-    title = title.strip()
+    title = clean_optional(title, "title", TITLE_LENGTH)
     if not title:
         raise UserError("title_empty", field="title")
-    for field, text, limit in (("title", title, TITLE_LENGTH), ("place", place, PLACE_LENGTH)):
-        if len(text) > limit:
-            raise UserError("text_long", field=field, limit=limit)
-        if not text.isprintable():
-            raise UserError("text_unprintable", field=field)
+    place = clean_optional(place, "place", PLACE_LENGTH)
     if id is not None and not is_id(id):
         raise UserError("bad_id")
     toll.checked()
@@ -151,13 +151,13 @@ def open_incident(
             raise UserError("site_unknown", field="site", site=site_id)
         return Incident(
             id=IncidentId(id or new_id()),
-            number=_next_number(session, now),
+            number=_next_number(session, now.astimezone(zone).year),
             title=title,
             incident_class=incident_class.value,
             level=int(level),
             status=Status.OPEN.value,
             site_id=site_id,
-            place=place.strip(),
+            place=place,
             lat=lat if lat is not None else (site.lat if site else None),
             lon=lon if lon is not None else (site.lon if site else None),
             deaths=toll.deaths,
@@ -315,9 +315,9 @@ def _change(
     )
 
 
-def _next_number(session: Session, now: datetime) -> str:
+def _next_number(session: Session, in_year: int) -> str:
     """The next number of the year; it holds because creations wait for each other (`foundation.changing.create`)."""
-    year = f"{now.year}-"
+    year = f"{in_year}-"
     count = session.execute(
         select(func.count()).select_from(Incident).where(Incident.number.startswith(year))
     ).scalar_one()

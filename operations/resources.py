@@ -13,6 +13,7 @@ from foundation.clock import Clock, epoch_ms
 from foundation.database import Base, UtcDateTime
 from foundation.errors import UserError
 from foundation.identifiers import ResourceId, new_id
+from foundation.texts import folded
 
 ResourceType = Literal["stock", "team", "shelter"]
 
@@ -66,12 +67,12 @@ def add_resource(
         make=lambda: Resource(
             id=ResourceId(id or new_id()),
             type=type,
-            name_zh=zh,
-            name_en=en,
+            name_zh=folded(zh),
+            name_en=folded(en),
             site_id=site_id,
             have=have,
             need=need,
-            unit=unit,
+            unit=folded(unit),
             contact=contact,
             lat=lat,
             lon=lon,

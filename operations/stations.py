@@ -12,6 +12,7 @@ from foundation.clock import Clock
 from foundation.database import Base, Json
 from foundation.errors import UserError
 from foundation.identifiers import SensorId
+from foundation.texts import folded
 
 StationKind = Literal["river", "reservoir", "rain", "weather", "soil", "slope"]
 Quantity = Literal["stage", "flow", "rain", "temperature", "humidity", "wind", "displacement", "moisture", "storage"]
@@ -110,7 +111,7 @@ def add_station(
     journal.lock(session)
     station = session.get(Station, id)
     if station is None:
-        station = Station(id=id, site_id=site_id, kind=kind, name_zh=zh, name_en=en, lat=lat, lon=lon)
+        station = Station(id=id, site_id=site_id, kind=kind, name_zh=folded(zh), name_en=folded(en), lat=lat, lon=lon)
         session.add(station)
         session.flush()
         journal.append(
@@ -180,8 +181,8 @@ def _sensor(session: Session, station: Station, new: NewSensor) -> Sensor:
         key=highest + 1,
         station_id=station.id,
         quantity=new.quantity,
-        name_zh=new.zh,
-        name_en=new.en,
+        name_zh=folded(new.zh),
+        name_en=folded(new.en),
         unit=new.unit,
         decimals=new.decimals,
         period_s=new.period_s,

@@ -4,13 +4,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import String, Text, UniqueConstraint, or_, select
+from sqlalchemy import String, Text, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from auth.permissions import Permission
 from auth.principal import Principal
 from auth.scope import SiteScope, scope_of
-from auth.sites import Site
+from auth.sites import site_called
 from foundation import journal
 from foundation.changing import Event, Subject, Versioned, change, create
 from foundation.clock import Clock, epoch_ms
@@ -84,6 +84,7 @@ def order_task(
 ) -> Task:
     """Order what a consultation decided; the caller has checked that `actor` leads it, and what was written. The same `origin` twice is once."""
     now = clock.now()
+    named = site_called(session, who)
     return create(
         session,
         clock,
@@ -93,7 +94,7 @@ def order_task(
         make=lambda: Task(
             id=TaskId(new_id()),
             incident_id=incident_id,
-            site_id=_site_named(session, who) or site_id,
+            site_id=site_id if named is None else named.id,
             origin=origin,
             text=text,
             who=who,
@@ -176,13 +177,6 @@ def task_state(task: Task) -> dict[str, Any]:
         "changed_by": task.changed_by,
         "version": task.version,
     }
-
-
-def _site_named(session: Session, who: str) -> str | None:
-    """The one site that is called so, in either language."""
-    named = session.execute(select(Site.id).where(or_(Site.name_zh == who, Site.name_en == who)).limit(2)).scalars()
-    found = list(named)
-    return found[0] if len(found) == 1 else None
 
 
 def _facts(task: Task) -> dict[str, Any]:

@@ -5,8 +5,6 @@ import socket
 import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import click
 import orjson
@@ -29,6 +27,7 @@ from fenghuo.demo.township import (
     build_sites,
     build_stations,
 )
+from fenghuo.greeting import wait_ready
 from fenghuo.serve import serve
 from foundation.clock import Clock, SystemClock, epoch_ms
 from foundation.database import Database
@@ -36,7 +35,6 @@ from foundation.errors import Unauthenticated
 from foundation.migrations import upgrade
 from foundation.secrets import write_private
 from foundation.settings import Settings
-from foundation.trust import dialling
 from operations.geography import MAP_FILE
 from operations.readings import newest_of_all
 from operations.sensing import Sensing
@@ -49,7 +47,6 @@ ROOM_TITLE = "防汛会商"
 EXPECTED = ("bizhai", "lishuping", "banpo", "lanbazhai", "sanjiacun", "baida", "mobile-1")
 WALL_NAME = "演示大屏"
 GUIDE_FILE = "demo.json"
-READY_LOOK_S = 0.3
 
 
 @dataclass(frozen=True)
@@ -65,11 +62,13 @@ class Guide:
 def run_demo(settings: Settings, speed: float) -> int:
     """Build the township in the data folder (twice is once), run everything, and move the sensors until told to stop."""
     settings = _free_mqtt_port(settings)
+    click.echo(f"demo: building the sample township in {settings.home.resolve()}")
     clock = SystemClock()
     database = Database(settings.database)
     upgrade(database)
     guide = _build(settings, database, clock)
     flood = recorded_flood()
+    click.echo(f"demo: filling the charts with {HISTORY_MINUTES} minutes of readings")
     _fill_history(database, clock, settings, flood)
     publisher = Publisher(broker_of(settings), _sensors(database), flood, speed, settings.zone)
     database.close()
@@ -80,6 +79,7 @@ def run_demo(settings: Settings, speed: float) -> int:
         threading.Thread(target=publisher.run, args=(stopping,), daemon=True),
         threading.Thread(target=_greet, args=(guide, settings, stopping), daemon=True),
     ]
+    click.echo("demo: starting web, worker and media; the addresses and accounts follow as soon as they answer")
     for thread in threads:
         thread.start()
     code = serve()
@@ -98,7 +98,7 @@ def _build(settings: Settings, database: Database, clock: Clock) -> Guide:
         build_resources(session, clock)
         build_roster(session, clock)
         accounts = build_people(session, clock)
-        build_incidents(session, clock)
+        build_incidents(session, clock, settings.zone)
         wall_token = wall_token or devices.add(session, SYSTEM, WALL_NAME, TOWNSHIP)[1]
         opened = rooms.snapshot(session)
         room_id = (
@@ -147,9 +147,8 @@ def _fill_history(database: Database, clock: Clock, settings: Settings, flood: F
 
 def _greet(guide: Guide, settings: Settings, stopping: threading.Event) -> None:
     """Once the server answers, write the guide down and print the addresses and the sample accounts."""
-    while not _ready(settings):
-        if stopping.wait(READY_LOOK_S):
-            return
+    if not wait_ready(settings, stopping):
+        return
     file = settings.home / GUIDE_FILE
     write_private(file, orjson.dumps(asdict(guide), option=orjson.OPT_INDENT_2).decode())
     lines = [
@@ -168,14 +167,6 @@ def _greet(guide: Guide, settings: Settings, stopping: threading.Event) -> None:
         "",
     ]
     click.echo("\n".join(lines))
-
-
-def _ready(settings: Settings) -> bool:
-    try:
-        with urlopen(f"{settings.web_address}/readyz", timeout=2, context=dialling(settings)) as answer:
-            return bool(answer.status == 200)
-    except (URLError, OSError):
-        return False
 
 
 def _free_mqtt_port(settings: Settings) -> Settings:

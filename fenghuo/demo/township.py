@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 
 from sqlalchemy.orm import Session
 
@@ -296,7 +296,7 @@ def build_roster(session: Session, clock: Clock) -> None:
         starts = ends
 
 
-def build_incidents(session: Session, clock: Clock) -> None:
+def build_incidents(session: Session, clock: Clock, zone: tzinfo) -> None:
     """Two small incidents of the last hours, unless there are some already."""
     if list_incidents(session, SYSTEM, limit=1):
         return
@@ -309,6 +309,7 @@ def build_incidents(session: Session, clock: Clock) -> None:
             session,
             clock,
             SYSTEM,
+            zone=zone,
             title=title,
             incident_class=kind,
             level=level,

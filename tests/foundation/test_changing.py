@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -54,7 +54,7 @@ def at_once(act: Callable[[int], object]) -> list[object]:
 def opened(database: Database, clock: ManualClock, id: str | None = None, world: str | None = None) -> str:
     with database.writing(world) as session:
         return open_incident(
-            session, clock, SYSTEM, title="山洪", incident_class=IncidentClass.NATURAL, level=Level.III, id=id
+            session, clock, SYSTEM, zone=UTC, title="山洪", incident_class=IncidentClass.NATURAL, level=Level.III, id=id
         ).id
 
 
@@ -227,6 +227,7 @@ def test_an_id_of_the_other_world_or_of_a_site_out_of_scope_is_taken(places: Dat
             session,
             clock,
             SYSTEM,
+            zone=UTC,
             title="山洪",
             incident_class=IncidentClass.NATURAL,
             level=Level.III,
@@ -235,7 +236,7 @@ def test_an_id_of_the_other_world_or_of_a_site_out_of_scope_is_taken(places: Dat
     village = Principal("person", "p", "联络员", Role.VILLAGE, "bizhai")
     with pytest.raises(Conflict, match="id_taken"), places.writing() as session:
         open_incident(
-            session, clock, village, title="x", incident_class=IncidentClass.NATURAL, level=Level.IV, id=other
+            session, clock, village, zone=UTC, title="x", incident_class=IncidentClass.NATURAL, level=Level.IV, id=other
         )
     with pytest.raises(NotFound), places.writing() as session:
         change_level(session, clock, village, other, Level.I)

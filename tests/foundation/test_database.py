@@ -3,6 +3,7 @@
 import shutil
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC
 
 import pytest
 from sqlalchemy import text
@@ -23,7 +24,7 @@ Usage = namedtuple("Usage", "total used free")
 def incident(database: Database, clock: ManualClock, exercise: str | None = None) -> str:
     with database.writing(exercise) as session:
         return open_incident(
-            session, clock, SYSTEM, title="山洪", incident_class=IncidentClass.NATURAL, level=Level.III
+            session, clock, SYSTEM, zone=UTC, title="山洪", incident_class=IncidentClass.NATURAL, level=Level.III
         ).id
 
 

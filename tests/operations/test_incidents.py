@@ -1,7 +1,8 @@
 """Incidents, resources and the roster: rules, permissions, and each change in the journal."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -28,11 +29,13 @@ from operations.incidents import (
 )
 from operations.resources import add_resource, change_amount, resource_state
 
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 VILLAGE = Principal("person", "p", "联络员", Role.VILLAGE, "bizhai")
 
 
 def opened(database: Database, clock: ManualClock, principal: Principal = SYSTEM, **changes: object) -> Incident:
     told: dict[str, object] = {
+        "zone": SHANGHAI,
         "title": "山洪",
         "incident_class": IncidentClass.NATURAL,
         "level": Level.III,
@@ -88,7 +91,7 @@ def test_who_changes_what_they_did_not_see_is_shown_the_other_version(township: 
     [
         ({"title": "  "}, "title_empty"),
         ({"title": "x" * 121}, "text_long"),
-        ({"place": "a\0b"}, "text_unprintable"),
+        ({"title": "\u200b\u3000\u202e"}, "title_empty"),
         ({"site_id": "nowhere"}, "site_unknown"),
         ({"id": "x"}, "bad_id"),
     ],
@@ -196,6 +199,29 @@ def test_the_roster_knows_who_is_on_duty_now_and_next(township: Database, clock:
         )
 
 
+def test_the_number_counts_in_the_township_s_year(township: Database) -> None:
+    # Half past four in the morning of New Year's Day in the township is still last year in UTC.
+    clock = ManualClock(datetime(2026, 12, 31, 20, 30, tzinfo=UTC))
+    assert opened(township, clock).number == "2027-001"
+    clock = ManualClock(datetime(2026, 12, 31, 15, 59, tzinfo=UTC))
+    assert opened(township, clock).number == "2026-001"
+
+
+@pytest.mark.parametrize(
+    ("title", "kept"),
+    [
+        ("\u3000碧寨村\u00a0三组  滑坡\t", "碧寨村 三组 滑坡"),
+        ("消防队👨\u200d🚒到达", "消防队👨\u200d🚒到达"),
+        ("塌\u200b方\x07\ufeff", "塌方"),
+    ],
+)
+def test_a_title_is_kept_without_what_nobody_sees(
+    township: Database, clock: ManualClock, title: str, kept: str
+) -> None:
+    incident = opened(township, clock, title=title, place=title)
+    assert (incident.title, incident.place) == (kept, kept)
+
+
 def test_what_is_known_of_casualties_stays_with_the_incident_and_is_corrected(
     database: Database, clock: ManualClock
 ) -> None:
@@ -204,6 +230,7 @@ def test_what_is_known_of_casualties_stays_with_the_incident_and_is_corrected(
             session,
             clock,
             SYSTEM,
+            zone=SHANGHAI,
             title="翻车",
             incident_class=IncidentClass.ACCIDENT,
             level=Level.IV,

@@ -18,11 +18,13 @@ export class SiteBox {
    * @param {string} id of the input
    * @param {import("./words.js").DeskWords} words
    * @param {() => Site[]} sites those that may be chosen
+   * @param {() => Site[]} named those that what was written so far names
    * @param {{changed: () => void, done: () => void}} handlers done: chosen by Enter, the next field please
    */
-  constructor(id, words, sites, handlers) {
+  constructor(id, words, sites, named, handlers) {
     this.words = words;
     this.sites = sites;
+    this.named = named;
     this.handlers = handlers;
     this.list = h("ul.site-list", { id: `${id}-list`, role: "listbox", hidden: true });
     this.input = /** @type {HTMLInputElement} */ (
@@ -36,6 +38,9 @@ export class SiteBox {
       this.chosen = null;
       this.#open();
       handlers.changed();
+    });
+    this.input.addEventListener("focus", () => {
+      if (this.input.value === "" && this.named().length > 0) this.#open();
     });
     this.input.addEventListener("keydown", (event) => this.#key(event));
     this.input.addEventListener("blur", () => this.#settle());
@@ -62,8 +67,10 @@ export class SiteBox {
 
   #open() {
     const typed = this.input.value.trim();
-    this.#shown = matchSites(this.sites(), typed).slice(0, SHOWN);
-    this.#active = typed === "" ? -1 : 0;
+    const named = typed === "" ? this.named() : [];
+    this.#shown = [...new Set([...named, ...matchSites(this.sites(), typed)])].slice(0, SHOWN);
+    // What the title names is offered: Enter takes it. Without a word of it nothing is.
+    this.#active = typed === "" && named.length === 0 ? -1 : 0;
     this.#draw();
   }
 
@@ -77,11 +84,13 @@ export class SiteBox {
     const open = this.#shown.length > 0;
     put(this.list, "hidden", !open);
     put(this.input, "aria-expanded", String(open));
+    const named = new Set(this.input.value.trim() === "" ? this.named() : []);
     put(this.input, "aria-activedescendant", open && this.#active >= 0 ? `${this.list.id}-${this.#active}` : null);
     this.list.replaceChildren(
       ...this.#shown.map((site, index) => {
         const item = h("li", { id: `${this.list.id}-${index}`, role: "option", "data-index": index, "aria-selected": String(index === this.#active) });
         write(item, this.words.name(site.name));
+        if (named.has(site)) item.append(h("span.quiet", {}, this.words.t("intake.site.named")));
         return item;
       }),
     );

@@ -4,6 +4,7 @@ import { Rows, h, put, write } from "../dom.js";
 import { Choice } from "./choice.js";
 import { SiteBox } from "./combobox.js";
 import { suggestedLevel } from "./grading.js";
+import { sitesNamed } from "./match.js";
 import { FIGURES, UNKNOWN, confirmToll, figureInput, parseFigure, parseToll, typedFigure } from "./toll.js";
 import { parsePast, typedMoment } from "../zone.js";
 import { uuid7 } from "./uuid7.js";
@@ -59,7 +60,7 @@ export class Intake {
     this.figures = { deaths: figureInput("intake-deaths", "deaths"), injuries: figureInput("intake-injuries", "injuries"), loss: figureInput("intake-loss", "loss") };
     for (const name of FIGURES) put(this.figures[name], "placeholder", words.t("toll.unknown"));
     this.figuresError = h("p.field__error", { hidden: true });
-    this.site = new SiteBox("intake-site", words, () => this.#sites(), { changed, done: () => this.place.focus() });
+    this.site = new SiteBox("intake-site", words, () => this.#sites(), () => sitesNamed(this.#sites(), this.title.value), { changed, done: () => this.place.focus() });
     this.siteError = h("p.field__error", { hidden: true });
     this.place = /** @type {HTMLInputElement} */ (h("input.input", { id: "intake-place", maxlength: TITLE_MAX, autocomplete: "off", placeholder: words.t("intake.place.placeholder") }));
     this.time = /** @type {HTMLInputElement} */ (h("input.input", { id: "intake-time", maxlength: 20, autocomplete: "off", placeholder: words.t("intake.time.placeholder"), "aria-describedby": "intake-time-note" }));
