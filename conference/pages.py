@@ -13,7 +13,7 @@ from conference.switchboard import Connection, Switchboard
 from conference.turnstile import Turnstile, page_sid
 from foundation.clock import Clock, epoch_ms
 from foundation.database import Database
-from foundation.errors import FenghuoError, ProtocolError
+from foundation.errors import FenghuoError, Forbidden, ProtocolError
 from foundation.identifiers import is_id
 
 SDP_BYTES_MAX = 64 * 1024
@@ -96,11 +96,12 @@ class Pages:
         page = Connection(page_sid(), room.id, participant.id, session_id, world, participant.role == "host")
         if joined.waits:
             self._board.let_wait(page)
-            self._end_replaced(joined)
+            self._board.end_replaced(joined)
             self._board.tell_waiting(room.id, world, self._clock)
             return {"waiting": True, "title": room.title, "now": epoch_ms(self._clock.now())}
         shown = self._board.seat(page)
-        self._end_replaced(joined)
+        # Once the page has its new seat: the older session may have been this same page's, which must not be told that it is over.
+        self._board.end_replaced(joined)
         with self._database.reading(world) as session:
             told = roster.whole(session, room.id)
             before = {"chat": chat.newest(session, room), "minutes": minutes.of_room(session, room)}
@@ -122,12 +123,6 @@ class Pages:
             "ice_servers": self._ice(participant.id),
             "now": epoch_ms(self._clock.now()),
         }
-
-    def _end_replaced(self, joined: roster.Joined) -> None:
-        # Once the page has its new seat: the older session may have been this same page's, which must not be told that it is over.
-        # Its media lives on until the new one's link stands (conference.news): nobody is gone while they come back.
-        if joined.replaced is not None:
-            self._board.end_page(joined.replaced, "replaced")
 
     def _offer(self, _principal: Principal, payload: dict[str, Any]) -> dict[str, Any]:
         page = self._turnstile.seated()
@@ -159,6 +154,14 @@ class Pages:
         except FenghuoError:
             self._board.release(page.session)
             raise
+        with self._database.reading(page.world) as session:
+            replaced = bool(roster.gone(session, {page.session: page.participant}))
+        if replaced:
+            # A newer session came while the node answered, by another connection: the node was told before it knew this one.
+            left = {"room": page.room, "session": page.session, "reason": "replaced"}
+            self._nodes.send(node.id, "room.leave", left)
+            self._board.release(page.session)
+            raise Forbidden("old_session")
         return {"sdp": answer.get("sdp"), "slots": answer.get("slots")}
 
     def _want(self, _principal: Principal, payload: dict[str, Any]) -> dict[str, Any]:

@@ -32,12 +32,14 @@ Over = Literal["replaced", "removed", "ended"]
 class Joined:
     """What a join brought: the room, the participant, the older session that it replaces, if any, and whether the lobby holds them.
 
-    The media of the older session goes on until the link of the newer one stands; its page, if that is another, is over at once.
+    The page of the older session, if that is another, is over at once. Its media goes on until the link of the newer one stands; where it has
+    none (`linkless`) it is over at once too: a participant has two sessions on a node at most, however often they join.
     """
 
     room: Room
     participant: Participant
     replaced: str | None
+    linkless: bool = False
     waits: bool = False
 
 
@@ -66,12 +68,13 @@ def join(
         raise TooMany("room_full", retry_after_s=60)
     if watches:
         role = "listener"
-    replaced = None
+    replaced, linkless = None, False
     if row is None:
         row = _newcomer(clock, room, principal, role, session_id)
         session.add(row)
     else:
         replaced = row.session if (row.present or row.waiting_until) and row.session != session_id else None
+        linkless = replaced is not None and replaced != row.link
         if not row.present:
             row.muted, row.silenced = False, False
         if row.session != session_id:
@@ -81,13 +84,13 @@ def join(
         row.name, row.role, row.site_id, row.login_id = principal.name, role, principal.site_id, principal.login_id
     if waits:
         lobby.wait(session, clock, room, row)
-        return Joined(room, row, replaced, waits=True)
+        return Joined(room, row, replaced, linkless, waits=True)
     if not row.present:
         row.since = clock.now()
     row.present, row.entered, row.hidden, row.waiting_until = True, True, False, None
     room.bump()
     session.flush()
-    return Joined(room, row, replaced)
+    return Joined(room, row, replaced, linkless)
 
 
 def leave(session: Session, clock: Clock, participant_id: str, session_id: str) -> set[str]:

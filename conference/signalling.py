@@ -54,7 +54,14 @@ class Signalling(Collector):
         self.lines = Lines(database, nodes)
         """How everybody's line is."""
         validity = Validity(self._board, database, clock, current)
-        self._watch = Watch(self._board, database, clock, validity, (lapses.end, diary.write, self.whip.follow))
+        self._watch = Watch(
+            self._board,
+            database,
+            clock,
+            validity,
+            (lapses.end,),
+            {"rooms-diary": diary.write, "rooms-players": self.whip.follow},
+        )
         nodes.listen(News(self._board, database, clock, nodes, self._watch.hurry))
 
     @property
@@ -62,9 +69,9 @@ class Signalling(Collector):
         """Every event of the namespace with the permission that it needs and who answers it."""
         return {**self._pages.handlers, **self._chair.handlers, **self._speaking.handlers}
 
-    def connected(self, _principal: Principal) -> None:
+    def connected(self, principal: Principal) -> None:
         """A page has opened its connection; TooMany when there are too many of them."""
-        self._turnstile.connected()
+        self._turnstile.connected(principal)
 
     def disconnected(self) -> None:
         """A page's connection ended."""
@@ -75,9 +82,9 @@ class Signalling(Collector):
         self._watch.start()
 
     @property
-    def thread(self) -> SupervisedThread:
-        """The thread of the once-a-second work."""
-        return self._watch.thread
+    def threads(self) -> list[SupervisedThread]:
+        """The threads of the once-a-second work."""
+        return self._watch.threads
 
     def tick(self) -> None:
         """The work of one second, at once."""

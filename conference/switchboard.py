@@ -222,14 +222,31 @@ class Switchboard:
         self.end_media(session_id, reason)
         self.end_page(session_id, reason)
 
+    def end_replaced(self, joined: roster.Joined) -> None:
+        """What a join replaced is over: its page, and its media where that never had a link or has lost it."""
+        if joined.replaced is None:
+            return
+        if joined.linkless:
+            self.end_media(joined.replaced, "replaced")
+        self.end_page(joined.replaced, "replaced")
+
     def expel(self, session_id: str) -> None:
         """The right to be in the room was taken away: the session ends on its node and at its page, and the page's connection with it."""
         self.end_media(session_id, "unauthenticated")
         self.tell_session(session_id, "closed", {"reason": "unauthenticated"})
         sid = self._sid_of(session_id)
         if sid is not None:
-            self.unseat(sid)
-            self._socketio.server.disconnect(sid, namespace=self._namespace, ignore_queue=True)
+            self.hang_up(sid)
+
+    def hang_up(self, sid: str) -> None:
+        """End the connection of a page of this web process."""
+        self.unseat(sid)
+        self._socketio.server.disconnect(sid, namespace=self._namespace, ignore_queue=True)
+
+    def end_connection(self, sid: str) -> None:
+        """A newer connection takes this one's place."""
+        self._tell(sid, "closed", {"reason": "replaced"})
+        self.hang_up(sid)
 
     def end_media(self, session_id: str, reason: CloseReason | Literal["left"]) -> None:
         """A session is over for `reason` on its node."""

@@ -4,7 +4,9 @@ import threading
 
 from flask import request
 
+from auth.principal import Principal
 from conference.switchboard import Connection, Switchboard
+from conference.tables import identity_of
 from foundation.clock import Clock
 from foundation.errors import ProtocolError, TooMany
 
@@ -13,6 +15,8 @@ EVENTS_BURST = 40.0
 TEXTS_PER_S = 1.0
 TEXTS_BURST = 5.0
 CONNECTIONS_MAX = 2_000
+CONNECTIONS_OF_ONE_MAX = 16
+"""Of one principal: tabs, screens of one account, and what a bad line left behind (it is seen to be dead after 45 s). The oldest gives way."""
 TOLD_AGAIN_S = 60.0
 
 
@@ -40,6 +44,9 @@ class Turnstile:
         self._clock = clock
         self._lock = threading.Lock()
         self._buckets: dict[str, tuple[Bucket, Bucket]] = {}
+        self._sids: dict[str, list[str]] = {}
+        """The connections of each principal, oldest first."""
+        self._whose: dict[str, str] = {}
         self._told_at: dict[str, float] = {}
         """When the hosts were told last that a page sends too many events."""
         self.throttled = 0
@@ -50,9 +57,10 @@ class Turnstile:
         """How many pages hold a connection."""
         return len(self._buckets)
 
-    def connected(self) -> None:
+    def connected(self, principal: Principal) -> None:
         """A page has opened its connection; TooMany when there are CONNECTIONS_MAX of them."""
         now = self._clock.monotonic()
+        whose = identity_of(principal)
         with self._lock:
             if len(self._buckets) >= CONNECTIONS_MAX:
                 raise TooMany("too_many", retry_after_s=10)
@@ -60,11 +68,21 @@ class Turnstile:
                 Bucket(now, EVENTS_PER_S, EVENTS_BURST),
                 Bucket(now, TEXTS_PER_S, TEXTS_BURST),
             )
+            own = self._sids.setdefault(whose, [])
+            own.append(page_sid())
+            oldest = own.pop(0) if len(own) > CONNECTIONS_OF_ONE_MAX else None
+            self._whose[page_sid()] = whose
+        if oldest is not None:
+            self._board.end_connection(oldest)
 
     def disconnected(self) -> None:
         """A page's connection ended."""
         with self._lock:
             self._buckets.pop(page_sid(), None)
+            whose = self._whose.pop(page_sid(), "")
+            own = [sid for sid in self._sids.pop(whose, []) if sid != page_sid()]
+            if own:
+                self._sids[whose] = own
             self._told_at.pop(page_sid(), None)
 
     def take(self) -> None:

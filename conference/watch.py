@@ -5,7 +5,9 @@ what is written, and what nobody has told within START_GRACE_S of the start is o
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
 
 from conference import presence, rooms, roster
 from conference.switchboard import Switchboard
@@ -20,7 +22,7 @@ START_GRACE_S = 10.0
 
 
 class Watch:
-    """`start` begins the thread, `stop` ends it; `tick` is the work of one second."""
+    """`start` begins the threads, `stop` ends them; `tick` is the work of one second. Nothing in the watch's own thread waits for a node."""
 
     def __init__(
         self,
@@ -29,8 +31,9 @@ class Watch:
         clock: Clock,
         validity: Validity,
         more: tuple[Callable[[], None], ...] = (),
+        waiting: Mapping[str, Callable[[], None]] = MappingProxyType({}),
     ) -> None:
-        """`more`: duties of others, done in the same second after these."""
+        """`more`: duties of others, done in the same second after these; `waiting`: those that wait for nodes, by the name of the thread of each."""
         self._board = board
         self._database = database
         self._clock = clock
@@ -40,20 +43,27 @@ class Watch:
         self._left_behind: set[str] = set()
         self._left_over: set[str] = set()
         self._hurried = threading.Event()
-        self.thread = SupervisedThread("rooms", self._run)
+        self._waiting = waiting
+        self.threads = [
+            SupervisedThread("rooms", self._run),
+            *(SupervisedThread(name, partial(_every_second, name, duty)) for name, duty in waiting.items()),
+        ]
 
     def start(self) -> None:
         """Take up the rooms that a former process left, and begin the work of every second."""
         for world in self._worlds():
             with self._database.reading(world) as session:
                 self._left_over |= presence.left_over(session)
-        self.thread.start()
+        for thread in self.threads:
+            thread.start()
 
     def stop(self) -> None:
         """End the work of every second."""
-        self.thread.stopping.set()
+        for thread in self.threads:
+            thread.stopping.set()
         self.hurry()
-        self.thread.stop()
+        for thread in self.threads:
+            thread.stop()
 
     def hurry(self) -> None:
         """The work of the next second is done at once, in the watch's own thread."""
@@ -61,7 +71,7 @@ class Watch:
 
     def tick(self) -> None:
         """The work of one second."""
-        for duty in self._duties():
+        for duty in (*self._duties(), *self._waiting.values()):
             duty()
 
     def _duties(self) -> tuple[Callable[[], None], ...]:
@@ -188,6 +198,12 @@ class Watch:
     def _worlds(self) -> list[str | None]:
         with self._database.reading() as session:
             return rooms.open_worlds(session)
+
+
+def _every_second(name: str, duty: Callable[[], None], stopping: threading.Event) -> None:
+    while not stopping.wait(TICK_S):
+        with guarded(name):
+            duty()
 
 
 def _name(duty: Callable[[], None]) -> str:

@@ -66,8 +66,7 @@ class Whip:
                 rules.change_state(session, row.id, session_id, muted=False, camera=_sends_video(sdp))
             publish = [] if joined.waits else roster.grants(session, row.id, session_id)
             page = Connection("", room_id, row.id, session_id, world)
-        if joined.replaced is not None:
-            self._board.end_page(joined.replaced, "replaced")
+        self._board.end_replaced(joined)
         if joined.waits:
             self._board.tell_waiting(room_id, world, self._clock)
             raise Unavailable("lobby")

@@ -131,7 +131,7 @@ class Web:
         gate.socket_namespace(socketio, NODES_NAMESPACE, nodes)
         gate.socket_namespace(socketio, ROOM_NAMESPACE, self.signalling)
         app.register_blueprint(Api(gate, database, clock, Sensing(database, clock), settings).blueprint())
-        app.register_blueprint(Health(gate, database, clock, self.system, [self.signalling.thread]).blueprint())
+        app.register_blueprint(Health(gate, database, clock, self.system, self.signalling.threads).blueprint())
         app.register_blueprint(create_login(gate, settings))
         app.register_blueprint(create_pairing(gate, settings))
         app.register_blueprint(create_people(gate, clock))

@@ -213,6 +213,10 @@ class ScriptedNode:
     def __init__(self, web: RoomWeb, name: str = "n1", kind: str = "media", run: str = "first") -> None:
         self.commands: list[tuple[str, dict[str, Any]]] = []
         self.errors: dict[str, dict[str, str]] = {}
+        self.hangs: set[str] = set()
+        """The commands that it does not answer before `released`."""
+        self.released = threading.Event()
+        self.slots = [{"mid": "3", "slot": "a0", "kind": "audio"}]
         self.figures: dict[str, Any] = {}
         """What it answers to `node.stats`."""
         self.client = socketio.Client(reconnection=False)
@@ -220,6 +224,7 @@ class ScriptedNode:
             "room.offer",
             "room.want",
             "room.freezes",
+            "room.ice",
             "room.grants",
             "room.leave",
             "room.close",
@@ -244,13 +249,13 @@ class ScriptedNode:
             self.commands.append((event, payload))
             if event in self.errors:
                 return {"error": self.errors[event]}
+            if event in self.hangs:
+                self.released.wait(60)
             if event == "node.stats":
                 return self.figures
-            return (
-                {"sdp": "v=0 answer", "slots": [{"mid": "3", "slot": "a0", "kind": "audio"}]}
-                if event == "room.offer"
-                else {}
-            )
+            if event == "room.ice":
+                return {"ufrag": "ufrag", "password": "password"}
+            return {"sdp": "v=0 answer", "slots": self.slots} if event == "room.offer" else {}
 
         return answer
 
@@ -270,4 +275,5 @@ class ScriptedNode:
 
     def close(self) -> None:
         """The connection ends."""
+        self.released.set()
         hang_up(self.client)

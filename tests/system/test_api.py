@@ -154,6 +154,8 @@ def test_the_operator_s_questions_are_answered(served: Served) -> None:
         "media": "up",
         "ingest": "ok",
         "rooms": "running",
+        "rooms-diary": "running",
+        "rooms-players": "running",
     }
     status, metrics = served.call("GET", "/metrics")
     assert status == 200
