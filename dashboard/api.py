@@ -96,7 +96,7 @@ class Api:
                 "POST",
                 "/readings/import",
                 "reading.write",
-                "Import a CSV file (multipart: file, description)",
+                "Import a text table such as CSV (multipart: file, description)",
                 self._import,
             ),
             Operation(
@@ -251,6 +251,8 @@ class Api:
             columns=[Column(column.name, column.sensor, column.scale, column.offset) for column in description.columns],
             date_order=description.date_order,
             zone=zone,
+            no_value=description.no_value,
+            decimal=description.decimal,
             principal=self._gate.principal(),
         )
         return {

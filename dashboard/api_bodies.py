@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from auth.permissions import Role
 from operations.incidents import IncidentClass
-from operations.reading_files import DateOrder
+from operations.notation import DateOrder, Decimal
 from operations.tasks import FEEDBACK_LENGTH, TaskStatus
 from operations.township import Mode
 
@@ -102,9 +102,18 @@ class FileColumn(Body):
 
 
 class FileDescription(Body):
-    """How a CSV file is to be read."""
+    """How a text table is to be read."""
 
-    time_column: str
+    time_column: Annotated[
+        str | list[str], Field(description="its name; several (a date and a time of day) are joined", min_length=1)
+    ]
     columns: list[FileColumn] = Field(min_length=1, max_length=100)
     date_order: DateOrder = "day-first"
     timezone: str | None = None
+    no_value: Annotated[
+        list[float | str] | None,
+        Field(
+            max_length=100, description='what stands for "nothing was measured", before scaling; unset: the usual marks'
+        ),
+    ] = None
+    decimal: Annotated[Decimal | None, Field(description="the decimal sign; unset: found out")] = None
