@@ -11,7 +11,8 @@ import pytest
 from foundation.clock import ManualClock
 from foundation.database import Database
 from foundation.errors import UserError
-from operations.reading_files import Column, DateOrder, FileOutcome, import_readings
+from operations.notation import DateOrder
+from operations.reading_files import Column, FileOutcome, import_readings
 from operations.readings import recent
 from operations.sensing import Rejection, Sensing
 
