@@ -35,6 +35,7 @@ CODE_CHARACTERS = 8
 PAIRING_LIFE = timedelta(minutes=10)
 POLL_S = 3
 MAX_PENDING = 200
+"""When so many wait, the oldest of the network that has most gives way: no ten addresses keep a new screen out."""
 MAX_PENDING_OF_ADDRESS = 20
 NAME_LENGTH = 64
 SEEN_EVERY = timedelta(minutes=1)
@@ -113,12 +114,16 @@ class Devices:
         device_code = secrets.token_urlsafe(TOKEN_BYTES)
         user_code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_CHARACTERS))
         with self._database.writing() as session:
-            session.execute(delete(Pairing).where(Pairing.expires_at <= now))
+            # One that ends later than any can comes from before the clock was set back.
+            over = (Pairing.expires_at <= now) | (Pairing.expires_at > now + PAIRING_LIFE)
+            session.execute(delete(Pairing).where(over))
             count = select(func.count()).select_from(Pairing)
             everywhere = session.execute(count).scalar_one()
             here = session.execute(count.where(Pairing.network == network)).scalar_one()
-            if everywhere >= MAX_PENDING or here >= MAX_PENDING_OF_ADDRESS:
+            if here >= MAX_PENDING_OF_ADDRESS:
                 raise TooMany("too_many", retry_after_s=60)
+            if everywhere >= MAX_PENDING:
+                self._make_room(session)
             session.add(
                 Pairing(
                     device_code_hash=_digest(device_code),
@@ -129,6 +134,16 @@ class Devices:
                 )
             )
         return PairingOffer(device_code, user_code, int(PAIRING_LIFE.total_seconds()), POLL_S)
+
+    def _make_room(self, session: Session) -> None:
+        """Forget the oldest pending pairing of the network that has most of them."""
+        pending = Pairing.state == "pending"
+        most = select(Pairing.network).where(pending).group_by(Pairing.network).order_by(func.count().desc()).limit(1)
+        network = session.execute(most).scalar_one_or_none()
+        if network is None:
+            raise TooMany("too_many", retry_after_s=60)
+        oldest = select(Pairing).where(pending, Pairing.network == network).order_by(Pairing.expires_at).limit(1)
+        session.delete(session.execute(oldest).scalar_one())
 
     def poll(self, device_code: str) -> PairingAnswer:
         """What became of a pairing. Once approved it gives the token, again and anew until the screen has used one: an answer may get lost."""
@@ -189,7 +204,7 @@ class Devices:
             device = session.execute(select(Device).where(Device.token_hash == _digest(token))).scalar_one_or_none()
         if device is None or device.revoked_at is not None:
             raise refuse("device", "unknown" if device is None else "revoked", device=device.id if device else None)
-        if device.last_seen_at is None or now - device.last_seen_at >= SEEN_EVERY:
+        if device.last_seen_at is None or abs(now - device.last_seen_at) >= SEEN_EVERY:
             try:
                 self.seen(device.id)
             except (Unavailable, OperationalError):

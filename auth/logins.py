@@ -1,22 +1,20 @@
 """Logins: a name and a password give a family of refresh tokens, each usable once; showing a used one again ends the family.
 
-The pattern is RFC 9700 section 4.14.2 (refresh token rotation). Two tabs of one browser may race with the same token, so the token
-directly before the newest is honoured for `GRACE_S`.
+The pattern is RFC 9700 section 4.14.2 (refresh token rotation). An answer may be lost, and tabs may race: a used token is honoured as long as
+none of its successors was used. Where two successors of one token are used, more than `GRACE_S` apart, two parties hold the login: it is ended.
 """
 
 import hashlib
 import logging
 import secrets
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import ForeignKey, String, delete, select
+from sqlalchemy import ForeignKey, Integer, String, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from auth.passwords import MAX_CHARACTERS, hash_password, needs_rehash, password_fits
+from auth.passwords import MAX_CHARACTERS, PasswordHash, hash_password, needs_rehash, password_fits
 from auth.people import NAME_LENGTH, Person, find_by_name, find_person, login_name, set_password
 from auth.permissions import Role
 from auth.principal import Principal
@@ -35,12 +33,13 @@ SLIDING = timedelta(hours=12)
 """A login that is not used this long is over: a watch and a bit."""
 ABSOLUTE = timedelta(days=7)
 GRACE_S = 10.0
-MAX_SIBLINGS = 8
-"""Tabs that may race with one token within the grace."""
+MAX_SIBLINGS = 32
+"""Successors of one token that are kept, for tabs and lost answers; with more the oldest is forgotten."""
 MAX_LOGINS = 20
 """Of one person at once; the oldest gives way."""
 KEEP_ENDED = timedelta(days=1)
 KNOWN_PLACES = 2_000
+PLACE_SEEN_EVERY = timedelta(days=1)
 TOPIC = "auth"
 
 BY_NAME = Limit(free=5, first_s=2, longest_s=300)
@@ -61,6 +60,8 @@ class Login(Base):
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     """`ABSOLUTE` after it was opened, however much it is used."""
+    password_serial: Mapped[int] = mapped_column(Integer, server_default="1")
+    """The person's when it was opened."""
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reason: Mapped[str | None] = mapped_column(String(16))
 
@@ -75,6 +76,16 @@ class RefreshToken(Base):
     parent: Mapped[str | None] = mapped_column(String(64), index=True)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class KnownPlace(Base):
+    """A network from which somebody has logged in. It has a count of its own, so that strangers cannot lock the duty officer out."""
+
+    __tablename__ = "known_places"
+
+    name: Mapped[str] = mapped_column(String(NAME_LENGTH), primary_key=True)
+    network: Mapped[str] = mapped_column(String(64), primary_key=True)
+    last_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 @dataclass(frozen=True)
@@ -96,28 +107,24 @@ class Logins:
         self._clock = clock
         self._access = access
         self._throttle = throttle
-        self._places: OrderedDict[str, None] = OrderedDict()
-        self._places_lock = threading.Lock()
 
     def open(self, name: str, password: str, address: str | None) -> Tokens:
         """Log in. Raises Unauthenticated("bad_login"), the same for an unknown name, a wrong password and a deactivated person; TooMany."""
         name = login_name(name)[: NAME_LENGTH + 1]
         network = network_of(address)
-        # Whoever logged in from here before has a count of their own, so that strangers cannot lock the duty officer out.
-        place = f"place:{name}:{network}"
-        own = place if self._is_known(place) else f"name:{name}"
-        keys = [(own, BY_NAME), (f"address:{network}", BY_ADDRESS)]
-        self._throttle.attempt("login", keys)
         with self._database.reading() as session:
             person = find_by_name(session, name)
+            known = session.get(KnownPlace, (name, network)) is not None
+        own = f"place:{name}:{network}" if known else f"name:{name}"
+        keys = [(own, BY_NAME), (f"address:{network}", BY_ADDRESS)]
+        self._throttle.attempt("login", keys)
         fits = password_fits(person.password_hash if person else None, password)
         if person is None or not fits or not person.active or len(password) > MAX_CHARACTERS:
             refuse("password", "unknown name, wrong password or deactivated", address=address)
             raise Unauthenticated("bad_login")
         fresh_hash = hash_password(password) if needs_rehash(person.password_hash) else None
         self._throttle.succeeded("login", cleared=own, refunded=f"address:{network}")
-        self._remember(place)
-        return self._opened(person, fresh_hash)
+        return self._opened(person, fresh_hash, network)
 
     def change_password(self, principal: Principal, old: str, new: str, address: str | None) -> Tokens:
         """Give oneself another password: every login of this person is over, and a new one is opened for whoever changed it.
@@ -136,9 +143,10 @@ class Logins:
             # Not 401: the login holds, and a page must not renew it and ask again.
             raise UserError("old_password_wrong")
         self._throttle.succeeded("password", cleared=principal.id, refunded=f"address:{network}")
+        hashed = hash_password(new)
         with self._database.writing() as session:
-            person = set_password(session, self._clock, principal, principal.id, new)
-        return self._opened(person, None)
+            person = set_password(session, self._clock, principal, principal.id, hashed)
+        return self._opened(person, None, network)
 
     def refresh(self, token: str) -> Tokens:
         """New tokens for a refresh token, which is used up by it. Raises Unauthenticated; a token shown again ends its whole login.
@@ -178,9 +186,11 @@ class Logins:
             row = session.get(RefreshToken, _digest(token))
             login = session.get(Login, row.login_id) if row else None
             person = session.get(Person, login.person_id) if login else None
-        if row is None or login is None or person is None:
-            raise refuse("refresh", "unknown")
-        problem = _problem(row, login, person, now) or ("used again" if row.used_at else None)
+            if row is None or login is None or person is None:
+                raise refuse("refresh", "unknown")
+            problem = _problem(row, login, person, now)
+            if problem is None and _is_reused(session, row, now):
+                problem = "used again"
         if problem is not None:
             raise refuse("refresh", problem, login=login.id)
         return self._answer(_principal(person, login), token, row.expires_at, now)
@@ -202,7 +212,7 @@ class Logins:
             return None
         return _principal(person, login)
 
-    def _opened(self, person: Person, fresh_hash: str | None) -> Tokens:
+    def _opened(self, person: Person, fresh_hash: PasswordHash | None, network: str) -> Tokens:
         now = self._clock.now()
         with self._database.writing() as session:
             row = session.get(Person, person.id)
@@ -212,7 +222,14 @@ class Logins:
             if fresh_hash is not None:
                 row.password_hash = fresh_hash
             self._tidy(session, row, now)
-            login = Login(id=new_id(), person_id=row.id, opened_at=now, ends_at=now + ABSOLUTE)
+            self._remember(session, row.name, network, now)
+            login = Login(
+                id=new_id(),
+                person_id=row.id,
+                opened_at=now,
+                ends_at=now + ABSOLUTE,
+                password_serial=row.password_serial,
+            )
             session.add(login)
             session.flush()
             fresh, expires = self._token(session, login, None, now)
@@ -221,15 +238,14 @@ class Logins:
         return self._answer(principal, fresh, expires, now)
 
     def _reuse(self, session: Session, row: RefreshToken, login: Login, person: Person, now: datetime) -> str | None:
-        """None for a token that was never used, or that two tabs showed at once; otherwise the login is ended and the reason given."""
-        if row.used_at is None:
-            return None
-        children = session.execute(select(RefreshToken).where(RefreshToken.parent == row.hash)).scalars().all()
-        directly_before = all(child.used_at is None for child in children)
-        if directly_before and (now - row.used_at).total_seconds() <= GRACE_S and len(children) < MAX_SIBLINGS:
-            return None
-        self._end(session, login, person, "reuse")
-        return "used again"
+        """None for a token that may be used (again); otherwise the login is ended and the reason given."""
+        if _is_reused(session, row, now):
+            self._end(session, login, person, "reuse")
+            return "used again"
+        children = select(RefreshToken).where(RefreshToken.parent == row.hash).order_by(RefreshToken.expires_at)
+        for child in session.execute(children).scalars().all()[: -(MAX_SIBLINGS - 1)]:
+            session.delete(child)
+        return None
 
     def _token(self, session: Session, login: Login, parent: str | None, now: datetime) -> tuple[str, datetime]:
         token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
@@ -275,16 +291,16 @@ class Logins:
             detail={"name": person.display_name, **detail},
         )
 
-    def _is_known(self, place: str) -> bool:
-        with self._places_lock:
-            return place in self._places
-
-    def _remember(self, place: str) -> None:
-        with self._places_lock:
-            self._places[place] = None
-            self._places.move_to_end(place)
-            while len(self._places) > KNOWN_PLACES:
-                self._places.popitem(last=False)
+    def _remember(self, session: Session, name: str, network: str, now: datetime) -> None:
+        place = session.get(KnownPlace, (name, network))
+        if place is not None:
+            if abs(now - place.last_at) >= PLACE_SEEN_EVERY:
+                place.last_at = now
+            return
+        session.add(KnownPlace(name=name, network=network, last_at=now))
+        if session.execute(select(func.count()).select_from(KnownPlace)).scalar_one() > KNOWN_PLACES:
+            oldest = session.execute(select(KnownPlace).order_by(KnownPlace.last_at).limit(1)).scalar_one()
+            session.delete(oldest)
 
 
 def _digest(token: str) -> str:
@@ -303,7 +319,23 @@ def _ended(login: Login, person: Person, now: datetime) -> str | None:
         return "expired"
     if not person.active:
         return "deactivated"
-    return "password changed" if login.opened_at < person.password_changed_at else None
+    return "password changed" if login.password_serial != person.password_serial else None
+
+
+def _is_reused(session: Session, row: RefreshToken, now: datetime) -> bool:
+    """Whether showing this token means that two parties hold the login."""
+
+    def used(parent: str) -> list[datetime]:
+        query = select(RefreshToken.used_at).where(
+            RefreshToken.parent == parent, RefreshToken.hash != row.hash, RefreshToken.used_at.is_not(None)
+        )
+        return [moment for moment in session.execute(query).scalars() if moment is not None]
+
+    if row.used_at is not None:
+        return bool(used(row.hash))
+    # Tabs that raced each got a successor, and the browser keeps one of them; two that are used at different times are in two places.
+    siblings = used(row.parent) if row.parent is not None else []
+    return any(abs((now - moment).total_seconds()) > GRACE_S for moment in siblings)
 
 
 def _principal(person: Person, login: Login) -> Principal:

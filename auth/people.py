@@ -1,12 +1,13 @@
 """People: who has a login, what they are called, which role they have and at which site."""
 
+import unicodedata
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, String, select
+from sqlalchemy import Boolean, Integer, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from auth.passwords import hash_password
+from auth.passwords import PasswordHash
 from auth.permissions import PEOPLE, Role
 from auth.principal import Principal
 from auth.sites import find_site
@@ -32,14 +33,20 @@ class Person(Base):
     site_id: Mapped[str | None] = mapped_column(String(64))
     password_hash: Mapped[str] = mapped_column(String(255))
     password_changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    """Logins opened before it are over: whoever knew the old password is out."""
+    password_serial: Mapped[int] = mapped_column(Integer, server_default="1")
+    """Counts passwords: logins opened under an earlier one are over. A count, since a clock may be set back."""
     active: Mapped[bool] = mapped_column(Boolean)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 def login_name(text: str) -> str:
-    """How a login name is compared: without case and without spaces around it."""
-    return text.strip().casefold()
+    """How a login name is compared: in one Unicode form (NFKC), without case, spaces around it, and what nobody can see."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", _visible(text)).casefold()).strip()
+
+
+def _visible(text: str) -> str:
+    """Without format characters (category Cf: zero-width spaces, joiners, marks of direction)."""
+    return "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
 
 
 def create_person(
@@ -48,19 +55,18 @@ def create_person(
     principal: Principal,
     *,
     name: str,
-    password: str,
+    password_hash: PasswordHash,
     role: Role,
     display_name: str = "",
     site_id: str | None = None,
 ) -> Person:
     """Give somebody a login.
 
-    Errors: Forbidden; UserError("bad_name"), ("role_not_for_people"), ("site_needed"), ("password_short"), ("password_long");
-    NotFound("site_unknown"); Conflict("name_taken").
+    Errors: Forbidden; UserError("bad_name"), ("role_not_for_people"), ("site_needed"); NotFound("site_unknown"); Conflict("name_taken").
     """
     principal.require("people.manage")
     folded = login_name(name)
-    shown = display_name.strip() or name.strip()
+    shown = _visible(display_name).strip() or _visible(name).strip()
     if not folded or max(len(folded), len(shown)) > NAME_LENGTH or not (folded + shown).isprintable():
         raise UserError("bad_name", limit=NAME_LENGTH)
     if role not in PEOPLE:
@@ -79,7 +85,8 @@ def create_person(
         display_name=shown,
         role=role.value,
         site_id=site_id,
-        password_hash=hash_password(password),
+        password_hash=password_hash,
+        password_serial=1,
         password_changed_at=clock.now(),
         active=True,
         created_at=clock.now(),
@@ -90,12 +97,14 @@ def create_person(
     return person
 
 
-def set_password(session: Session, clock: Clock, principal: Principal, person_id: str, password: str) -> Person:
+def set_password(
+    session: Session, clock: Clock, principal: Principal, person_id: str, password_hash: PasswordHash
+) -> Person:
     """Give a person another password: their own, or anybody's for who manages people. Errors: as `create_person`; NotFound("person_unknown")."""
     principal.require("self.manage" if principal.id == person_id else "people.manage")
     person = find_person(session, person_id)
-    person.password_hash = hash_password(password)
-    person.password_changed_at = clock.now()
+    person.password_hash = password_hash
+    _end_logins(person, clock)
     _tell(session, clock, principal, person, "person.password_changed")
     return person
 
@@ -122,7 +131,7 @@ def reactivate(session: Session, clock: Clock, principal: Principal, person_id: 
     person = find_person(session, person_id)
     if not person.active:
         person.active = True
-        person.password_changed_at = clock.now()
+        _end_logins(person, clock)
         _tell(session, clock, principal, person, "person.reactivated")
     return person
 
@@ -157,6 +166,11 @@ def list_people(session: Session, principal: Principal) -> list[Person]:
     """Everybody who has or had a login, by name."""
     principal.require("people.manage")
     return list(session.execute(select(Person).order_by(Person.name)).scalars())
+
+
+def _end_logins(person: Person, clock: Clock) -> None:
+    person.password_serial += 1
+    person.password_changed_at = clock.now()
 
 
 def _tell(session: Session, clock: Clock, principal: Principal, person: Person, kind: str) -> None:

@@ -1,6 +1,7 @@
 """Throttling: after some free attempts each further one must wait twice as long, whatever is guessed at.
 
-The table is in memory and bounded. A wait that is long enough to matter is also written to the database, so that a restart does not pardon it.
+The table is in memory and bounded, and counts by the monotonic clock: setting the wall clock neither pardons nor locks out. A wait that is long
+enough to matter is also written to the database, with wall time, so that a restart does not pardon it.
 """
 
 import ipaddress
@@ -26,6 +27,8 @@ KEEP_FROM_S = 30.0
 FORGET_S = 3600.0
 """Attempts older than this no longer count."""
 MAX_DOUBLINGS = 30
+LONGEST_S = 900.0
+"""No limit has a longer wait."""
 KEY_LENGTH = 160
 
 THROTTLED = Counter("fenghuo_auth_throttled_total", "Attempts that had to wait.", ["what"])
@@ -54,9 +57,11 @@ class Limit:
 
 @dataclass
 class _Entry:
+    """Moments are monotonic seconds."""
+
     attempts: int
-    last_at: datetime
-    until: datetime
+    last_at: float
+    until: float
 
 
 class Throttle:
@@ -69,11 +74,13 @@ class Throttle:
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         with database.reading() as session:
             for row in session.execute(select(ThrottleRow).where(ThrottleRow.until > clock.now())).scalars():
-                self._entries[row.key] = _Entry(row.attempts, row.last_at, row.until)
+                # However the wall clock was set meanwhile, nobody waits longer than the longest wait.
+                left = min((row.until - clock.now()).total_seconds(), LONGEST_S)
+                self._entries[row.key] = _Entry(row.attempts, clock.monotonic(), clock.monotonic() + left)
 
     def attempt(self, what: str, keys: Sequence[tuple[str, Limit]]) -> None:
         """Count an attempt under each key, or raise TooMany("too_many", retry_after_s=…) when one of them has to wait."""
-        now = self._clock.now()
+        now = self._clock.monotonic()
         kept: dict[str, _Entry] = {}
         with self._lock:
             wait = max((self._wait(f"{what}:{key}"[:KEY_LENGTH], now) for key, _limit in keys), default=0.0)
@@ -83,10 +90,10 @@ class Throttle:
             for key, limit in keys:
                 full = f"{what}:{key}"[:KEY_LENGTH]
                 entry = self._count(full, limit, now)
-                if (entry.until - now).total_seconds() >= KEEP_FROM_S:
+                if entry.until - now >= KEEP_FROM_S:
                     kept[full] = _Entry(entry.attempts, entry.last_at, entry.until)
         if kept:
-            self._keep(kept, now)
+            self._keep(kept)
 
     def succeeded(self, what: str, cleared: str, refunded: str | None = None) -> None:
         """Forget the attempts under `cleared`, and give back one under `refunded` (not all: one good account must not pardon guesses at others)."""
@@ -97,26 +104,27 @@ class Throttle:
                 entry.attempts = max(0, entry.attempts - 1)
                 entry.until = entry.last_at
 
-    def _wait(self, key: str, now: datetime) -> float:
+    def _wait(self, key: str, now: float) -> float:
         entry = self._entries.get(key)
-        return 0.0 if entry is None else (entry.until - now).total_seconds()
+        return 0.0 if entry is None else entry.until - now
 
-    def _count(self, key: str, limit: Limit, now: datetime) -> _Entry:
+    def _count(self, key: str, limit: Limit, now: float) -> _Entry:
         entry = self._entries.pop(key, None)
-        if entry is None or (now - max(entry.last_at, entry.until)).total_seconds() > FORGET_S:
+        if entry is None or now - max(entry.last_at, entry.until) > FORGET_S:
             entry = _Entry(0, now, now)
         entry.attempts += 1
         entry.last_at = now
         over = entry.attempts - limit.free
         if over >= 0:
-            entry.until = now + timedelta(seconds=min(limit.longest_s, limit.first_s * 2 ** min(over, MAX_DOUBLINGS)))
+            entry.until = now + min(limit.longest_s, limit.first_s * 2 ** min(over, MAX_DOUBLINGS))
         self._entries[key] = entry
         while len(self._entries) > TABLE_SIZE:
             self._entries.popitem(last=False)
             FORGOTTEN.inc()
         return entry
 
-    def _keep(self, kept: dict[str, _Entry], now: datetime) -> None:
+    def _keep(self, kept: dict[str, _Entry]) -> None:
+        now, ago = self._clock.now(), self._clock.monotonic()
         with self._database.writing() as session:
             session.execute(delete(ThrottleRow).where(ThrottleRow.until < now))
             room = KEPT_SIZE - session.execute(select(func.count()).select_from(ThrottleRow)).scalar_one()
@@ -129,7 +137,8 @@ class Throttle:
                     room -= 1
                     row = ThrottleRow(key=key)
                     session.add(row)
-                row.attempts, row.last_at, row.until = entry.attempts, entry.last_at, entry.until
+                row.attempts, row.last_at = entry.attempts, now - timedelta(seconds=ago - entry.last_at)
+                row.until = now + timedelta(seconds=entry.until - ago)
 
 
 def network_of(address: str | None) -> str:

@@ -20,8 +20,8 @@ from foundation.clock import Clock
 ACCESS_S = 15 * 60
 GUEST_S = 24 * 3600
 LONGEST = timedelta(seconds=GUEST_S)
-LEEWAY_S = 5
-"""How far another machine of ours may be ahead."""
+AHEAD_S = 12 * 3600
+"""How far the clock may have been ahead when it issued a token: one that ran in a wrong time zone is put right while people are logged in."""
 MAX_CHARACTERS = 4096
 ALGORITHM = "EdDSA"
 TYPE = "at+jwt"
@@ -92,7 +92,7 @@ class AccessTokens:
             raise refuse("access", "times are no numbers")
         if now >= expires:
             raise refuse("access", "expired")
-        if issued > now + LEEWAY_S:
+        if issued > now + AHEAD_S:
             raise refuse("access", "issued in the future")
         if expires - issued > _longest_s(claims.get("kind")):
             raise refuse("access", "lives too long")

@@ -12,6 +12,7 @@ import orjson
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from auth.passwords import hash_password
 from auth.people import create_person, deactivate, find_person, list_people, person_state, reactivate, set_password
 from auth.permissions import Permission
 from auth.scope import SiteScope, scope_of
@@ -333,13 +334,14 @@ class Api:
             return [person_state(person) for person in list_people(session, self._gate.principal())]
 
     def _add_person(self, body: NewPerson) -> Any:
+        hashed = hash_password(body.password)
         with self._database.writing() as session:
             person = create_person(
                 session,
                 self._clock,
                 self._gate.principal(),
                 name=body.name,
-                password=body.password,
+                password_hash=hashed,
                 role=body.role,
                 display_name=body.display_name,
                 site_id=body.site,
@@ -351,10 +353,11 @@ class Api:
         if person_id == principal.id:
             # With a borrowed page nobody must get past the question for the old password.
             raise UserError("own_account")
+        hashed = None if body.password is None else hash_password(body.password)
         with self._database.writing() as session:
             person = find_person(session, person_id)
-            if body.password is not None:
-                person = set_password(session, self._clock, principal, person_id, body.password)
+            if hashed is not None:
+                person = set_password(session, self._clock, principal, person_id, hashed)
             if body.active is not None:
                 change = reactivate if body.active else deactivate
                 person = change(session, self._clock, principal, person_id)

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from auth.passwords import MAX_CHARACTERS, MIN_CHARACTERS, new_password
+from auth.passwords import MAX_CHARACTERS, MIN_CHARACTERS, PasswordHash, hash_password, new_password
 from auth.people import NAME_LENGTH, create_person, deactivate, find_person, list_people, reactivate, set_password
 from auth.permissions import PEOPLE, Role
 from auth.sites import list_sites
@@ -34,6 +34,8 @@ def create_people(gate: Gate, clock: Clock) -> Blueprint:
         # An empty field asks for a password to be made; it is shown once, on the page that answers.
         password = form.get("password") or new_password()
         try:
+            # Outside the transaction: nobody else could write meanwhile.
+            hashed = hash_password(password) if action in ("add", "password") else PasswordHash("")
             with database.writing() as session:
                 if action == "add":
                     person = create_person(
@@ -44,10 +46,10 @@ def create_people(gate: Gate, clock: Clock) -> Blueprint:
                         display_name=form.get("display_name", ""),
                         role=role_of(form.get("role", "")),
                         site_id=form.get("site") or None,
-                        password=password,
+                        password_hash=hashed,
                     )
                 elif action == "password":
-                    person = set_password(session, clock, principal, person_id, password)
+                    person = set_password(session, clock, principal, person_id, hashed)
                 elif action == "deactivate":
                     person = deactivate(session, clock, principal, person_id)
                 elif action == "reactivate":

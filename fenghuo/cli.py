@@ -71,8 +71,9 @@ def serve(settings: Settings, tls: str | None, key: str | None) -> None:
     database.close()
     stopping = threading.Event()
     # Read anew: the command line's choice of TLS is in the environment.
-    threading.Thread(target=greet, args=(_settings(), stopping), name="greeting", daemon=True).start()
-    code = run()
+    settings = _settings()
+    threading.Thread(target=greet, args=(settings, stopping), name="greeting", daemon=True).start()
+    code = run(settings)
     stopping.set()
     sys.exit(code)
 
@@ -187,6 +188,7 @@ def admin_create(
     settings: Settings, name: str, display_name: str, role: str, site: str | None, password_file: Path | None
 ) -> None:
     """Create an account; asks for the password, or reads it from a file or FENGHUO_ADMIN_PASSWORD."""
+    from auth.passwords import hash_password
     from auth.people import create_person
     from auth.permissions import Role
     from auth.principal import SYSTEM
@@ -207,13 +209,14 @@ def admin_create(
     with _told():
         database = Database(settings.database)
         upgrade(database)
+        hashed = hash_password(password)
         with database.writing() as session:
             create_person(
                 session,
                 SystemClock(),
                 SYSTEM,
                 name=name,
-                password=password,
+                password_hash=hashed,
                 role=Role(role),
                 display_name=display_name,
                 site_id=site,

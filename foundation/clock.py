@@ -43,6 +43,10 @@ class ManualClock:
         self._now += timedelta(seconds=seconds)
         self._monotonic += seconds
 
+    def set_wall(self, moment: datetime) -> None:
+        """Set the wall clock only, as an administrator or a time server does."""
+        self._now = moment
+
 
 def epoch_ms(moment: datetime) -> int:
     """Integer milliseconds since 1970-01-01 UTC of an aware moment (ValueError for a naive one)."""

@@ -165,11 +165,15 @@ class Settings(BaseSettings):
         return self.web_addresses[0]
 
     @property
+    def own_address(self) -> str:
+        """Where the web process of this machine listens."""
+        scheme = "https" if self.serves_https else "http"
+        return f"{scheme}://{LOOPBACK if self.host in EVERYWHERE else self.host}:{self.port}"
+
+    @property
     def web_addresses(self) -> list[str]:
         """Where worker and media dial in, one address for each web process."""
-        scheme = "https" if self.serves_https else "http"
-        own = f"{scheme}://{LOOPBACK if self.host in EVERYWHERE else self.host}:{self.port}"
-        return [address.strip() for address in self.web_url.split(",") if address.strip()] or [own]
+        return _listed(self.web_url) or [self.own_address]
 
     @property
     def zone(self) -> ZoneInfo:

@@ -82,7 +82,7 @@ def run_demo(settings: Settings, speed: float) -> int:
     click.echo("demo: starting web, worker and media; the addresses and accounts follow as soon as they answer")
     for thread in threads:
         thread.start()
-    code = serve()
+    code = serve(settings)
     stopping.set()
     for thread in threads:
         thread.join(timeout=3)

@@ -6,6 +6,7 @@ from datetime import timedelta, tzinfo
 
 from sqlalchemy.orm import Session
 
+from auth.passwords import hash_password
 from auth.people import create_person, find_by_name, set_password
 from auth.permissions import Role
 from auth.principal import SYSTEM
@@ -335,9 +336,16 @@ def build_people(session: Session, clock: Clock) -> list[Account]:
         person = find_by_name(session, name)
         if person is None:
             create_person(
-                session, clock, SYSTEM, name=name, password=password, role=role, display_name=shown, site_id=site
+                session,
+                clock,
+                SYSTEM,
+                name=name,
+                password_hash=hash_password(password),
+                role=role,
+                display_name=shown,
+                site_id=site,
             )
         else:
-            set_password(session, clock, SYSTEM, person_id=person.id, password=password)
+            set_password(session, clock, SYSTEM, person_id=person.id, password_hash=hash_password(password))
         accounts.append(Account(name, password, role.value, site))
     return accounts

@@ -55,7 +55,7 @@ def people(database: Database, clock: ManualClock) -> dict[Role, Person]:
                 clock,
                 SYSTEM,
                 name=role.value,
-                password=PASSWORD,
+                password_hash=passwords.hash_password(PASSWORD),
                 role=role,
                 site_id="bizhai" if role in (Role.VILLAGE, Role.UNIT, Role.FIELD) else None,
             )

@@ -3,10 +3,12 @@
 import threading
 
 import pytest
-from sqlalchemy import select
+from alembic import command
+from sqlalchemy import select, text
 
 from auth.authority import Authority
-from auth.logins import GRACE_S, Login
+from auth.logins import GRACE_S, Login, _digest
+from auth.passwords import hash_password
 from auth.people import create_person
 from auth.permissions import Role
 from auth.principal import SYSTEM
@@ -14,6 +16,7 @@ from foundation import journal
 from foundation.clock import ManualClock
 from foundation.database import Database
 from foundation.errors import Unauthenticated
+from foundation.migrations import configuration
 from foundation.settings import Settings
 from tests.auth.conftest import PASSWORD
 
@@ -23,7 +26,7 @@ TABS = 4
 def test_tabs_race_links_bind_and_walls_pair(any_database: Database, clock: ManualClock, settings: Settings) -> None:
     authority = Authority(any_database, clock, settings.home)
     with any_database.writing() as session:
-        create_person(session, clock, SYSTEM, name="duty", password=PASSWORD, role=Role.DUTY)
+        create_person(session, clock, SYSTEM, name="duty", password_hash=hash_password(PASSWORD), role=Role.DUTY)
     token = authority.logins.open("duty", PASSWORD, None).refresh_token
     answers: list[str] = []
     barrier = threading.Barrier(TABS)
@@ -38,6 +41,7 @@ def test_tabs_race_links_bind_and_walls_pair(any_database: Database, clock: Manu
     for thread in threads:
         thread.join()
     assert len(set(answers)) == TABS
+    assert authority.logins.refresh(answers[0])
     clock.advance(GRACE_S + 1)
     with pytest.raises(Unauthenticated):
         authority.logins.refresh(token)
@@ -70,3 +74,25 @@ def test_tabs_race_links_bind_and_walls_pair(any_database: Database, clock: Manu
     assert device_token is not None and authority.authenticate(device_token).name == "主屏"
     with any_database.reading() as session:
         assert journal.verify(session).first_bad is None
+
+
+def test_logins_outlive_the_count_of_passwords(any_database: Database, clock: ManualClock, settings: Settings) -> None:
+    config = configuration(any_database)
+    command.downgrade(config, "0002")
+    early, opened, late, end = (f"2026-08-{day} 00:00:00.000000+00:00" for day in ("01", "18", "19", "25"))
+    with any_database.engine.begin() as connection:
+        for person, changed in (("a", early), ("b", late)):
+            said = {"person": person, "changed": changed, "early": early, "opened": opened, "end": end}
+            for statement in (
+                "INSERT INTO people (id, name, display_name, role, password_hash, password_changed_at, active, created_at)"
+                " VALUES (:person, :person, :person, 'duty', 'x', :changed, true, :early)",
+                "INSERT INTO logins (id, person_id, opened_at, ends_at) VALUES (:person, :person, :opened, :end)",
+                "INSERT INTO refresh_tokens (hash, login_id, expires_at) VALUES (:hash, :person, :end)",
+            ):
+                connection.execute(text(statement), {**said, "hash": _digest(person)})
+    command.upgrade(config, "head")
+    logins = Authority(any_database, clock, settings.home).logins
+    assert logins.refresh("a").principal.name == "a"
+    with pytest.raises(Unauthenticated):
+        # Opened before the password that counts now.
+        logins.refresh("b")

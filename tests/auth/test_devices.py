@@ -3,7 +3,15 @@
 import pytest
 
 from auth.authority import Authority
-from auth.devices import ALPHABET, CODE_CHARACTERS, MAX_PENDING_OF_ADDRESS, PAIRING_LIFE, clean_code, shown_code
+from auth.devices import (
+    ALPHABET,
+    CODE_CHARACTERS,
+    MAX_PENDING,
+    MAX_PENDING_OF_ADDRESS,
+    PAIRING_LIFE,
+    clean_code,
+    shown_code,
+)
 from auth.permissions import Role
 from auth.principal import SYSTEM, Principal
 from foundation import journal
@@ -109,6 +117,23 @@ def test_screens_that_wait_are_bounded(authority: Authority, clock: ManualClock)
         authority.devices.begin("192.0.2.1")
     authority.devices.begin("192.0.2.2")
     clock.advance(PAIRING_LIFE.total_seconds())
+    authority.devices.begin("192.0.2.1")
+
+
+def test_ten_addresses_make_no_room_for_themselves_alone(authority: Authority, clock: ManualClock) -> None:
+    screen = authority.devices.begin("198.51.100.1")
+    for number in range(MAX_PENDING):
+        clock.advance(0.1)
+        authority.devices.begin(f"192.0.2.{number // MAX_PENDING_OF_ADDRESS}")
+    late = authority.devices.begin("198.51.100.2")
+    for offer in (screen, late):
+        assert authority.devices.poll(offer.device_code).state == "pending"
+
+
+def test_screens_from_before_the_clock_was_set_back_hold_no_place(authority: Authority, clock: ManualClock) -> None:
+    for _ in range(MAX_PENDING_OF_ADDRESS):
+        authority.devices.begin("192.0.2.1")
+    clock.set_wall(clock.now() - 2 * PAIRING_LIFE)
     authority.devices.begin("192.0.2.1")
 
 

@@ -1,12 +1,25 @@
 """Logins: rotation, reuse, races, lives, and throttling."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
 
 from auth.authority import Authority
-from auth.logins import ABSOLUTE, BY_ADDRESS, BY_NAME, GRACE_S, MAX_LOGINS, SLIDING, Login, Logins, RefreshToken
+from auth.logins import (
+    ABSOLUTE,
+    BY_ADDRESS,
+    BY_NAME,
+    GRACE_S,
+    MAX_LOGINS,
+    MAX_SIBLINGS,
+    SLIDING,
+    KnownPlace,
+    Login,
+    Logins,
+    RefreshToken,
+)
 from auth.people import Person
 from auth.permissions import Role
 from auth.throttle import TABLE_SIZE, Limit, Throttle, ThrottleRow, network_of
@@ -58,6 +71,7 @@ def test_a_used_token_that_comes_again_ends_the_whole_login(
     other = logins.open("duty", PASSWORD, HERE).refresh_token
     newest = logins.refresh(stolen).refresh_token
     clock.advance(GRACE_S + 1)
+    newest = logins.refresh(newest).refresh_token
     assert refused(logins, stolen)
     assert refused(logins, newest), "the thief and the owner are both out"
     assert not refused(logins, other), "the person's other login is not touched"
@@ -103,9 +117,84 @@ def test_many_at_once_with_one_token_all_stay_logged_in(logins: Logins, database
         assert session.execute(select(Login.revoked_at)).scalars().all() == [None]
 
 
-def test_the_races_of_one_token_are_bounded(logins: Logins) -> None:
+def test_more_tabs_than_anybody_has_end_nothing(logins: Logins, database: Database, clock: ManualClock) -> None:
     token = logins.open("duty", PASSWORD, HERE).refresh_token
-    assert [refused(logins, token) for _ in range(9)] == [False] * 8 + [True]
+    for _ in range(2 * MAX_SIBLINGS):
+        clock.advance(0.1)
+        newest = logins.refresh(token).refresh_token
+    with database.reading() as session:
+        assert session.execute(select(func.count()).select_from(RefreshToken)).scalar_one() <= MAX_SIBLINGS + 1
+    assert not refused(logins, newest)
+
+
+def test_a_device_whose_answer_was_lost_comes_back_whenever_it_can(logins: Logins, clock: ManualClock) -> None:
+    token = logins.open("duty", PASSWORD, HERE).refresh_token
+    logins.refresh(token)
+    clock.advance(3600)
+    second = logins.refresh(token).refresh_token
+    clock.advance(3600)
+    third = logins.refresh(token).refresh_token
+    assert not refused(logins, third)
+    clock.advance(GRACE_S + 1)
+    assert refused(logins, second), "its sibling is in use elsewhere"
+    assert refused(logins, third), "the thief and the owner are both out"
+
+
+def test_the_wall_clock_set_back_logs_nobody_out_and_nobody_in(
+    logins: Logins, authority: Authority, clock: ManualClock
+) -> None:
+    before = logins.open("duty", PASSWORD, HERE)
+    changed = logins.change_password(before.principal, PASSWORD, "another good password", HERE)
+    while not fail(logins, "village", THERE):
+        pass
+    waits = fail(logins, "village", THERE)
+    clock.set_wall(clock.now() - timedelta(hours=8))
+    assert fail(logins, "village", THERE) == waits, "the wait goes on as it was"
+    clock.advance(waits)
+    assert fail(logins, "village", THERE) == 0
+    assert authority.authenticate(changed.access_token).name == "duty"
+    assert not refused(logins, changed.refresh_token)
+    assert refused(logins, before.refresh_token)
+    fresh = logins.open("duty", "another good password", HERE)
+    assert authority.still_valid(fresh.principal) and not refused(logins, fresh.refresh_token)
+    again = logins.change_password(fresh.principal, "another good password", PASSWORD, HERE)
+    assert refused(logins, changed.refresh_token), "an earlier password's login is over though its time lies ahead"
+    assert not refused(logins, again.refresh_token)
+
+
+def test_a_known_place_survives_a_restart(
+    database: Database, clock: ManualClock, authority: Authority, logins: Logins
+) -> None:
+    logins.open("duty", PASSWORD, HERE)
+    again = Logins(database, clock, AccessTokens(authority.keys, clock), Throttle(database, clock))
+    while not fail(again, address=THERE):
+        pass
+    again.open("duty", PASSWORD, HERE)
+
+
+def test_known_places_are_bounded(
+    logins: Logins, database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auth.logins.KNOWN_PLACES", 3)
+    for number in range(6):
+        clock.advance(1)
+        logins.open("duty", PASSWORD, f"192.0.2.{number}")
+    with database.reading() as session:
+        assert set(session.execute(select(KnownPlace.network)).scalars()) == {
+            f"192.0.2.{number}" for number in (3, 4, 5)
+        }
+
+
+@pytest.mark.parametrize("typed", ["ｄｕｔｙ", "du\u200bty", "\ufeffDuty\u3000", "\u202aduty\u202c"])
+def test_a_name_is_the_same_however_a_keyboard_writes_it(logins: Logins, typed: str) -> None:
+    assert logins.open(typed, PASSWORD, HERE).principal.name == "duty"
+
+
+@pytest.mark.parametrize("typed", ["Cafe\u0301 12３４ 烽火", "Café 1234\u3000烽火", "Ｃafé 1234\u00a0烽火"])
+def test_a_password_is_the_same_however_a_keyboard_writes_it(logins: Logins, typed: str) -> None:
+    principal = logins.open("duty", PASSWORD, HERE).principal
+    logins.change_password(principal, PASSWORD, "Café 1234 烽火", HERE)
+    assert logins.open("duty", typed, HERE).principal.id == principal.id
 
 
 def test_a_login_that_is_not_used_ends(logins: Logins, clock: ManualClock) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page
 
+from auth.passwords import hash_password
 from auth.people import create_person
 from auth.permissions import Role
 from auth.principal import SYSTEM
@@ -55,7 +56,7 @@ def village(served: Served) -> str:
             SystemClock(),
             SYSTEM,
             name=name,
-            password=name * 3,
+            password_hash=hash_password(name * 3),
             role=Role.VILLAGE,
             display_name="梨树坪联络员",
             site_id="lishuping",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from auth.passwords import hash_password
 from auth.people import create_person
 from auth.permissions import Role
 from auth.principal import SYSTEM
@@ -31,7 +32,7 @@ def person(served: Served) -> None:
             SystemClock(),
             SYSTEM,
             name=NAME,
-            password=PASSWORD,
+            password_hash=hash_password(PASSWORD),
             role=Role.FIELD,
             display_name="周队",
             site_id="bizhai",

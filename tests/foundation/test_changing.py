@@ -8,6 +8,7 @@ from datetime import UTC, timedelta
 import pytest
 from sqlalchemy import func, select
 
+from auth.passwords import hash_password
 from auth.people import create_person
 from auth.permissions import Role
 from auth.principal import SYSTEM, Principal
@@ -198,7 +199,9 @@ def test_of_shifts_that_overlap_one_is_put_on_the_roster(places: Database, clock
 def test_logins_modes_and_sites_made_at_once_are_never_an_internal_error(places: Database, clock: ManualClock) -> None:
     def person(_number: int) -> object:
         with places.writing() as session:
-            return create_person(session, clock, SYSTEM, name="duty", password="long enough 1", role=Role.DUTY).id
+            return create_person(
+                session, clock, SYSTEM, name="duty", password_hash=hash_password("long enough 1"), role=Role.DUTY
+            ).id
 
     def site(_number: int) -> object:
         with places.writing() as session:

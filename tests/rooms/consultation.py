@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
+from auth.passwords import hash_password
 from auth.people import create_person
 from auth.permissions import Role
 from auth.principal import SYSTEM
@@ -51,7 +52,7 @@ def people_at(home: Path, sites: dict[str, tuple[str, Role]]) -> None:
                 SystemClock(),
                 SYSTEM,
                 name=site,
-                password=ADMIN[1],
+                password_hash=hash_password(ADMIN[1]),
                 role=role,
                 display_name=shown,
                 site_id=site,

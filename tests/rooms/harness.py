@@ -15,6 +15,7 @@ from werkzeug.serving import make_server
 
 import dashboard
 from auth.authority import Authority
+from auth.passwords import hash_password
 from auth.people import create_person
 from auth.permissions import Role
 from auth.principal import SYSTEM
@@ -135,7 +136,7 @@ class RoomWeb:
                     self.clock,
                     SYSTEM,
                     name=name,
-                    password=PASSWORD,
+                    password_hash=hash_password(PASSWORD),
                     role=role,
                     display_name=shown,
                     site_id=site,

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from auth.passwords import hash_password
 from auth.people import create_person
 from auth.permissions import Role
 from auth.principal import SYSTEM
@@ -142,7 +143,13 @@ def test_a_leader_is_a_host_and_may_choose_to_watch_only(served: Served, chromiu
     database = Database(Settings(home=served.home).database)
     with database.writing() as session:
         create_person(
-            session, SystemClock(), SYSTEM, name="leader", password=ADMIN[1], role=Role.LEADER, display_name="镇长"
+            session,
+            SystemClock(),
+            SYSTEM,
+            name="leader",
+            password_hash=hash_password(ADMIN[1]),
+            role=Role.LEADER,
+            display_name="镇长",
         )
     database.close()
     consultation = Consultation(served, chromium)
