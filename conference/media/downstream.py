@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import time
 from collections.abc import Callable
 
 from conference.media import rtcp
@@ -36,9 +35,17 @@ class Downstream:
     """The sending side of one session. `wants`: slot to (participant, kind, height in device pixels); the room fills it and chooses by it."""
 
     def __init__(
-        self, offer: Offer, *, subscribe: bool, fanout: Fanout, counters: Counters, send_rtcp: Callable[[bytes], None]
+        self,
+        offer: Offer,
+        *,
+        subscribe: bool,
+        fanout: Fanout,
+        counters: Counters,
+        clock: Callable[[], float],
+        send_rtcp: Callable[[bytes], None],
     ) -> None:
-        """`send_rtcp` encrypts and sends a compound packet to the subscriber."""
+        """`send_rtcp` encrypts and sends a compound packet to the subscriber; `clock` gives monotonic seconds."""
+        self._clock = clock
         self._send_rtcp = send_rtcp
         self.link = Downlink()
         self.round_trip_s = ROUND_TRIP_START_S
@@ -153,7 +160,7 @@ class Downstream:
             slot.asked = 0
             # Each sender report measures once. A receiver goes on echoing the last one that it got, be it an hour old: the way of a report that
             # came through a full line would look like the line's for as long as no other comes, as while a slot is dark.
-            trip = rtcp.round_trip_s(block, time.time()) if block.last_report != slot.echoed else None
+            trip = rtcp.round_trip_s(block, now) if block.last_report != slot.echoed else None
             slot.echoed = block.last_report
             if trip is not None and trip < ROUND_TRIP_MAX_S:
                 self.link.round_trip(trip, now)
@@ -184,12 +191,12 @@ class Downstream:
         self._sending_bps = self._sound_bps + sum(slot.rate(now, AROUND_BYTES) for slot in self.pictures)
         self.link.tick(self._sending_bps, self.needed_bps, now)
         if self.link.probe_bps and self._padding is None:
-            self._padding_until, self._padding_owed = time.monotonic() + PROBE_S, 0.0
+            self._padding_until, self._padding_owed = now + PROBE_S, 0.0
             self._pad()
         return self._sender_reports(now)
 
     def _sender_reports(self, now: float) -> bytes:
-        ntp = rtcp.ntp_time(time.time())
+        ntp = rtcp.ntp_time(now)
         message = b""
         for slot in self.slots.values():
             timestamp = _timestamp_now(slot.stream, now) if slot.stream is not None else None
@@ -207,15 +214,16 @@ class Downstream:
         carrier = next((slot for slot in self.slots.values() if slot.rtx_ssrc and slot.mappings), None)
         if not self.link.probe_bps or carrier is None or self._target.direction is None:
             return
-        if time.monotonic() >= self._padding_until:
+        now = self._clock()
+        if now >= self._padding_until:
             self.link.padded()
             # The round trip of this very moment shows whether the padding stands in a queue.
-            self._send_rtcp(self._sender_reports(time.monotonic()))
+            self._send_rtcp(self._sender_reports(now))
             return
         self._padding_owed += self.link.probe_bps * PAD_EVERY_S / 8
         while self._padding_owed >= PADDING_BYTES + AROUND_BYTES:
             self._padding_owed -= PADDING_BYTES + AROUND_BYTES
-            self._fanout.pad(carrier, PADDING_BYTES, time.monotonic())
+            self._fanout.pad(carrier, PADDING_BYTES, now)
         self._padding = asyncio.get_running_loop().call_later(PAD_EVERY_S, self._pad)
 
     def close(self) -> None:

@@ -7,7 +7,6 @@ import asyncio
 import gc
 import logging
 import signal
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,6 +22,7 @@ from conference.media.session import Session
 from conference.media.stats import Counters, PacketCost, cpu_seconds
 from conference.media.udp import UdpPort
 from conference.media.watchdog import watch_over
+from foundation.clock import SystemClock
 from foundation.errors import NotFound, ProtocolError
 from foundation.loops import error_counts, guarded, survived
 from foundation.settings import Settings
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 class MediaNode:
     """Rooms and sessions on one UDP port. `start` and `stop` it inside a running loop; `news` holds what web is to be told."""
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic, bind: str = "") -> None:
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = SystemClock().monotonic, bind: str = "") -> None:
         """Bind the port (OSError when it is taken), on the address `bind` or everywhere, and make the certificate."""
         self.counters = Counters()
         self._clock = clock
@@ -183,6 +183,9 @@ class MediaNode:
             room = self.rooms[room_name] = Room(room_name, self._tell, self._hurry)
         if name in room.sessions:
             raise ProtocolError("bad_request", reason="the session has offered already")
+        # The page has made another session before this one had a link: it is over, and takes no place for CLOSED_AFTER_S.
+        for other in [one for one in room.sessions.values() if one.participant == participant and not one.connected]:
+            other.end("replaced")
         if len(room.sessions) >= SESSIONS_MAX:
             raise ProtocolError("room_full", reason="too many sessions")
         try:
@@ -196,7 +199,7 @@ class MediaNode:
                 fanout=self._fanout,
                 counters=self.counters,
                 certificate=self._certificate,
-                now=self._clock(),
+                clock=self._clock,
             )
         except LookupError:
             raise ProtocolError("room_full", reason="too many sessions on this node") from None

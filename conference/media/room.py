@@ -11,7 +11,8 @@ from conference.media.session import CLOSED_AFTER_S, LOST_AFTER_S, Session
 from conference.media.slots import Slot
 from foundation.loops import survived
 
-SESSIONS_MAX = 64
+SESSIONS_MAX = 2 * 64
+"""Each of a room's 64 participants (conference.roster) has at most one with a link, maybe lost, and one that is on its way."""
 SPEAKERS = 3
 PLACES = SPEAKERS + 1
 """One more than is heard: each of the loudest three hears the fourth in its own place."""

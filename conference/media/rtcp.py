@@ -163,17 +163,17 @@ def remb(sender: int, bits_per_second: int, ssrcs: list[int]) -> bytes:
     return out + b"".join(ssrc.to_bytes(4, "big") for ssrc in ssrcs)
 
 
-def ntp_time(epoch_s: float) -> int:
-    """Seconds since 1970 as a 64-bit NTP time."""
-    return int((epoch_s + NTP_EPOCH_S) * (1 << 32)) & 0xFFFFFFFFFFFFFFFF
+def ntp_time(now: float) -> int:
+    """Return the seconds `now` of a clock that only grows as a 64-bit NTP time (RFC 3550 section 4: it need not be the time of day)."""
+    return int((now + NTP_EPOCH_S) * (1 << 32)) & 0xFFFFFFFFFFFFFFFF
 
 
-def round_trip_s(block: ReportBlock, epoch_s: float) -> float | None:
+def round_trip_s(block: ReportBlock, now_s: float) -> float | None:
     """The round trip that a report block shows (RFC 3550 section 6.4.1), or None when it names no sender report."""
     if not block.last_report:
         return None
-    now = ntp_time(epoch_s) >> 16 & 0xFFFFFFFF
-    trip = now - block.last_report - block.delay & 0xFFFFFFFF
+    middle = ntp_time(now_s) >> 16 & 0xFFFFFFFF
+    trip = middle - block.last_report - block.delay & 0xFFFFFFFF
     return trip / 65536 if trip < 0x80000000 else None
 
 

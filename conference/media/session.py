@@ -58,9 +58,10 @@ class Session:
         fanout: Fanout,
         counters: Counters,
         certificate: RTCCertificate,
-        now: float,
+        clock: Callable[[], float],
     ) -> None:
-        """LookupError when the port has no free destination."""
+        """LookupError when the port has no free destination. `clock` gives monotonic seconds."""
+        now = clock()
         self.name = name
         self.participant = participant
         self.renew_credentials()
@@ -98,7 +99,7 @@ class Session:
         self.sources = Sources(participant, offer, publish)
         self.upstream = Upstream(offer, self.sources, fanout=fanout, counters=counters, send_rtcp=self.send_rtcp)
         self.downstream = Downstream(
-            offer, subscribe=subscribe, fanout=fanout, counters=counters, send_rtcp=self.send_rtcp
+            offer, subscribe=subscribe, fanout=fanout, counters=counters, clock=clock, send_rtcp=self.send_rtcp
         )
 
     # The link

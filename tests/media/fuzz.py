@@ -79,7 +79,7 @@ class Bench:
         """One who is in `room` with keys already."""
         session = Session(
             name, name, negotiate.parse_offer(self.offer_text), ["audio", "camera", "screen"], subscribe=True,
-            port=self.port, fanout=self.fanout, counters=self.counters, certificate=self.certificate, now=self.now,
+            port=self.port, fanout=self.fanout, counters=self.counters, certificate=self.certificate, clock=lambda: self.now,
         )  # fmt: skip
         room.add(session)
         self.demultiplexer.register(session)

@@ -5,6 +5,7 @@ import errno
 import functools
 import socket
 from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +14,12 @@ from conference.media import srtp
 from conference.media import udp as udp_module
 from conference.media.fanout import Fanout
 from conference.media.link import LOAD_EVERY_S, Link, guarded
-from conference.media.node import TICK_S
+from conference.media.node import TICK_S, MediaNode
 from conference.media.redundancy import COMBINED_BYTES_MAX, pack, split
 from conference.media.slots import Slot, Target
 from conference.media.stats import Counters
 from conference.media.udp import PAYLOAD_BYTES_MAX, UdpPort
+from conference.roster import PARTICIPANTS_MAX
 from foundation.loops import error_counts
 from tests.media.fuzz import Bursts, client_hello
 from tests.media.packets import arrive, packet, rtp, slot, stream, vp8
@@ -313,3 +315,29 @@ async def test_a_stream_of_calls_does_not_postpone_the_tick(monkeypatch: pytest.
                 wake()
                 await asyncio.sleep(0)
             assert len(ticks) >= 2
+
+
+OFFER = (Path(__file__).parents[1] / "data" / "sdp" / "chromium-156-offer-simulcast.sdp").read_text()
+
+
+async def offer_of(node: MediaNode, participant: str, session: str) -> None:
+    """What web hands on when a page comes."""
+    grants = {"publish": ["audio"], "subscribe": True}
+    await node.offer({"room": "r", "participant": participant, "session": session, "sdp": OFFER, "grants": grants})
+
+
+@in_loop
+async def test_a_full_room_that_loses_its_network_at_once_fits_when_it_comes_back() -> None:
+    everybody = [f"p{number}" for number in range(PARTICIPANTS_MAX)]
+    async with running() as (node, _):
+        for name in everybody:
+            await offer_of(node, name, f"{name}-0")
+        sessions = node.rooms["r"].sessions
+        for session in sessions.values():
+            # Keys without a handshake: it had a link, and nobody knows yet that it is gone for good.
+            session._sending, session.state = srtp.direction(KEY, PROFILE, sending=True), "lost"
+        # Each page tries three times before one of its sessions gets a link.
+        for attempt in (1, 2, 3):
+            for name in everybody:
+                await offer_of(node, name, f"{name}-{attempt}")
+        assert set(sessions) == {f"{name}-{attempt}" for name in everybody for attempt in (0, 3)}
