@@ -165,7 +165,7 @@ class Whip:
 def _sends_video(sdp: str) -> bool:
     """Whether the offer has a picture to send; what else is wrong with it the node says."""
     sections = sdp.split("\nm=")[1:]
-    return any(each.startswith("video") and "a=sendonly" in each for each in sections)
+    return any(each.startswith("video") and "a=recvonly" not in each and "a=inactive" not in each for each in sections)
 
 
 def _pictures(answer: dict[str, Any]) -> int:

@@ -48,6 +48,8 @@ export class Tile {
     /** @type {string | null} */
     this.slot = null;
     this.stalled = false;
+    /** @type {string | null} the codec of a picture that this browser cannot decode */
+    this.undecodable = null;
     /** @type {"moving" | "slow" | "still"} */
     this.manner = "moving";
   }
@@ -112,6 +114,7 @@ export class Tile {
   #why(who, now) {
     if (!who.connected && !this.own) return t(who.hidden ? "room.tile.asleep" : "room.tile.lost", { since: span(now - who.since) });
     if (this.own) return "";
+    if (this.undecodable !== null) return t("room.tile.undecodable", { codec: this.undecodable });
     return this.kind === "screen" || who.camera ? t("room.tile.waiting") : "";
   }
 }

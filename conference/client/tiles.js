@@ -233,6 +233,7 @@ export class Tiles {
       const stalled = !ready && shown !== undefined && shown.participant === null && track !== undefined && tile.track === track;
       tile.stalled = stalled;
       tile.manner = (ready && shown.manner) || "moving";
+      tile.undecodable = (!ready && shown?.undecodable) || null;
       tile.element.dataset.stalled = String(stalled);
       if (!stalled) tile.play((ready && track) || null);
     }

@@ -17,7 +17,7 @@ import { io } from "/assets/vendor/socket.io-client/socket.io.esm.min.js";
 /** @typedef {{id: string, participant: string, name: string, at: number, text: string}} Said */
 /** @typedef {{id: string, at: number, kind: "decision" | "note", text: string, who: string | null, due: number | null, by: string}} Minuted */
 /** @typedef {{slot: string, participant: string, kind: import("./slots.js").PictureKind, height: number}} Wanted */
-/** @typedef {{slot: string, kind: string, participant: string | null, manner?: "moving" | "slow" | "still"}} Shown */
+/** @typedef {{slot: string, kind: string, participant: string | null, manner?: "moving" | "slow" | "still", undecodable?: string | null}} Shown */
 /**
  * What one's line carries (`bps` towards the page, `loss` from 0 to 1), and what to send on it: the camera's layers, no pictures where it carries only
  * the voice.

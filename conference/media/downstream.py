@@ -9,7 +9,7 @@ from conference.media.bandwidth import PROBE_S, Downlink
 from conference.media.fanout import Fanout
 from conference.media.ingress import Stream
 from conference.media.ladder import Step
-from conference.media.negotiate import ABS_SEND_TIME, Offer, SlotNumbers
+from conference.media.negotiate import ABS_SEND_TIME, Offer, Section, SlotNumbers
 from conference.media.slots import Slot, Target
 from conference.media.srtp import Direction
 from conference.media.stats import Counters
@@ -89,9 +89,8 @@ class Downstream:
                 section.kind,
                 section.mid,
                 ssrc=fresh(),
-                rtx_ssrc=fresh() if section.rtx else 0,
-                payload_type=section.codec.payload_type,
-                rtx_payload_type=section.rtx.payload_type if section.rtx else 0,
+                rtx_ssrc=fresh() if any(rtx for _, rtx in section.formats) else 0,
+                formats=_formats(section),
                 red_payload_type=section.red.payload_type if section.red else 0,
                 clock_rate=section.codec.clock_rate,
                 extension_id=section.extensions.get(ABS_SEND_TIME, 0),
@@ -99,7 +98,6 @@ class Downstream:
                 target=self._target,
                 moved=self.moved,
             )
-            slot.codec = section.codec.name
             self.slots[slot.name] = slot
             (self.sounds if slot.kind == "audio" else self.pictures).append(slot)
             self._by_ssrc[slot.ssrc] = slot
@@ -211,7 +209,9 @@ class Downstream:
     def _pad(self) -> None:
         """Send the padding of a probe, a little every PAD_EVERY_S, while there is one."""
         self._padding = None
-        carrier = next((slot for slot in self.slots.values() if slot.rtx_ssrc and slot.mappings), None)
+        carrier = next(
+            (slot for slot in self.slots.values() if slot.mappings and slot.rtx_payload_type(slot.mapping)), None
+        )
         if not self.link.probe_bps or carrier is None or self._target.direction is None:
             return
         now = self._clock()
@@ -255,6 +255,14 @@ class Downstream:
             }
             for slot in self.slots.values()
         ]
+
+
+def _formats(section: Section) -> dict[str, tuple[int, int]]:
+    """Return each codec of a receiving section to its payload type and that of its RTX (0: none)."""
+    if section.codec is None:
+        return {}
+    formats = section.formats or [(section.codec, None)]
+    return {codec.name: (codec.payload_type, rtx.payload_type if rtx else 0) for codec, rtx in formats}
 
 
 def _timestamp_now(stream: Stream, now: float) -> int | None:

@@ -5,16 +5,25 @@ back to.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any, cast
 
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509 import Certificate
 
-from conference.media.srtp import Direction
+from conference.media import openssl
+from conference.media.srtp import Direction, direction
 from foundation.errors import ProtocolError
 
 HANDSHAKE_TIMEOUT_S = 10.0
 QUEUE_DATAGRAMS = 64
+HASHES: dict[str, Callable[[], hashes.HashAlgorithm]] = {
+    "sha-256": hashes.SHA256,
+    "sha-384": hashes.SHA384,
+    "sha-512": hashes.SHA512,
+}
 ALERT = 21
 """Content type of an alert record (RFC 6347 section 4.1)."""
 ALERT_AT = 13
@@ -22,7 +31,7 @@ ALERT_AT = 13
 
 
 def make_certificate() -> RTCCertificate:
-    """A fresh certificate (ECDSA P-256, 30 days): one for each process."""
+    """Return a fresh certificate (ECDSA P-256, 30 days): one for each process."""
     return RTCCertificate.generateCertificate()
 
 
@@ -120,6 +129,100 @@ class DtlsEndpoint:
         if self._connected and self._transport.state in ("closed", "failed"):
             self._connected = False
             self._on_closed()
+
+
+class EncoderEndpoint:
+    """As `DtlsEndpoint`, for who only publishes: it takes the certificates that encoders show (conference.media.openssl)."""
+
+    def __init__(
+        self, certificate: RTCCertificate, send: Callable[[bytes], None], on_closed: Callable[[], None], *, server: bool
+    ) -> None:
+        """DtlsRefused where the library is missing."""
+        self._association = openssl.Association(certificate._cert, certificate._key, server=server)
+        self._send = send
+        self._on_closed = on_closed
+        self._queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE_DATAGRAMS)
+        self._reading: asyncio.Task[None] | None = None
+
+    def feed(self, data: bytes) -> bool:
+        """Take one DTLS datagram from the peer; False when the queue is full and it was dropped."""
+        try:
+            self._queue.put_nowait(data)
+        except asyncio.QueueFull:
+            return False
+        return True
+
+    async def handshake(self, fingerprints: list[tuple[str, str]]) -> tuple[Direction, Direction]:
+        """Shake hands and check the peer's certificate; as `DtlsEndpoint.handshake`."""
+        try:
+            await asyncio.wait_for(self._shake(), HANDSHAKE_TIMEOUT_S)
+            shown = self._association.peer_certificate()
+            if not fingerprints or any(_digest(shown, algorithm) != value for algorithm, value in fingerprints):
+                raise ProtocolError("dtls_failed", reason="fingerprint")
+            profile, receiving, sending = self._association.keys()
+        except TimeoutError:
+            raise ProtocolError("dtls_failed", reason="timeout") from None
+        except openssl.DtlsRefused as error:
+            self._flush()  # the alert
+            raise ProtocolError("dtls_failed", reason=str(error)) from error
+        self._reading = asyncio.get_running_loop().create_task(self._read())
+        return direction(receiving, profile, sending=False), direction(sending, profile, sending=True)
+
+    async def _shake(self) -> None:
+        association = self._association
+        while not association.shake():
+            self._flush()
+            try:
+                association.take(await asyncio.wait_for(self._queue.get(), association.timeout_s()))
+            except TimeoutError:
+                association.pass_time()
+        self._flush()
+
+    async def _read(self) -> None:
+        """Wait for the peer's goodbye; its last flight, should it come again, is answered."""
+        while True:
+            self._association.take(await self._queue.get())
+            gone = self._association.closed_by_peer()
+            self._flush()
+            if gone:
+                self._on_closed()
+                return
+
+    def _flush(self) -> None:
+        for datagram in self._association.datagrams():
+            self._send(datagram)
+
+    async def close(self) -> None:
+        """Say goodbye (close_notify) and end the association; safe to call twice."""
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            self._association.say_goodbye()
+            self._flush()
+            if reading is not asyncio.current_task():
+                reading.cancel()
+
+
+def _digest(certificate: Certificate, algorithm: str) -> str:
+    """The fingerprint of a certificate as SDP writes it (RFC 8122)."""
+    return certificate.fingerprint(HASHES[algorithm]()).hex(":").upper()
+
+
+Endpoint = DtlsEndpoint | EncoderEndpoint
+
+
+def endpoint(
+    certificate: RTCCertificate,
+    send: Callable[[bytes], None],
+    on_closed: Callable[[], None],
+    *,
+    server: bool,
+    encoder: bool,
+) -> Endpoint:
+    """Return what shakes hands with a peer: for an `encoder` the one that takes more certificates, where the machine has it."""
+    if encoder:
+        with contextlib.suppress(openssl.DtlsRefused):
+            return EncoderEndpoint(certificate, send, on_closed, server=server)
+    return DtlsEndpoint(certificate, send, on_closed, server=server)
 
 
 async def self_test() -> None:

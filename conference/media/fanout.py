@@ -220,14 +220,15 @@ class Fanout:
     def retransmit(self, slot: Slot, packet: Packet, seq: int, now: float) -> None:
         """Send one old packet again as RTX (RFC 4588 section 4): own SSRC, own sequence, the original number in front."""
         mapping = slot.mapping_of(seq)
-        if mapping is None:
+        kind = slot.rtx_payload_type(mapping) if mapping is not None else 0
+        if mapping is None or not kind:
             return
         self.flush(now)
         self._sent_time = abs_send_time(now)
         body = seq.to_bytes(2, "big") + slot.rewritten_payload(packet, mapping)
         rtx_seq = slot.next_rtx_seq()
         timestamp = packet.timestamp + mapping.timestamp_delta & 0xFFFFFFFF
-        marker = packet.marker << 7 | slot.rtx_payload_type
+        marker = packet.marker << 7 | kind
         self._put(slot, marker, rtx_seq, timestamp, slot.rtx_ssrc, body)
         self._send()
 
@@ -237,7 +238,15 @@ class Fanout:
         self._sent_time = abs_send_time(now)
         timestamp = slot.mapping.timestamp_delta + slot.mapping.stream.last_timestamp & 0xFFFFFFFF
         padding = bytes(size - 1) + bytes([size])
-        self._put(slot, slot.rtx_payload_type, slot.next_rtx_seq(), timestamp, slot.rtx_ssrc, padding, first=PADDED)
+        self._put(
+            slot,
+            slot.rtx_payload_type(slot.mapping),
+            slot.next_rtx_seq(),
+            timestamp,
+            slot.rtx_ssrc,
+            padding,
+            first=PADDED,
+        )
         self._send()
 
     def late(self, stream: Stream, packet: Packet, now: float) -> None:

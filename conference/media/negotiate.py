@@ -74,6 +74,8 @@ class Section:
     """`a0` … or `v0` … when it receives."""
     codec: Codec | None = None
     rtx: Codec | None = None
+    formats: list[tuple[Codec, Codec | None]] = field(default_factory=list)
+    """Each codec that a picture slot can show, with its RTX: a slot changes between them with its source. The first are `codec` and `rtx`."""
     red: Codec | None = None
     """Redundant sound around the codec (RFC 2198), where the browser has it."""
 
@@ -86,6 +88,8 @@ class Offer:
     password: str
     fingerprints: list[tuple[str, str]]
     sections: list[Section]
+    setup: str = ""
+    """`passive`: the peer is the DTLS server, and the node its client (RFC 8842 section 5.3). Else the node is the server."""
     mid_extension: int = 0
     rid_extension: int = 0
     repaired_extension: int = 0
@@ -172,9 +176,9 @@ def _transport(offer: Offer, name: str, value: str) -> bool:
             if len(offer.fingerprints) > len(_DIGESTS):
                 raise _bad("several certificates")
     elif name == "setup":
-        # The node is the DTLS server: the browser must be able to be the client (RFC 8842 section 5.3).
-        if value not in ("actpass", "active"):
-            raise _bad("setup must be actpass or active")
+        if value not in ("actpass", "active", "passive") or (offer.setup and offer.setup != value):
+            raise _bad("setup must be the same everywhere: actpass, active or passive")
+        offer.setup = value
     else:
         return False
     return True
@@ -247,7 +251,8 @@ def _check(offer: Offer) -> None:
             if index >= (AUDIO_SLOTS_MAX if section.kind == "audio" else VIDEO_SLOTS_MAX):
                 raise _bad(f"too many receiving {section.kind} sections")
             section.slot = f"{section.kind[0]}{index}"
-        elif section.direction in ("sendonly", "inactive"):
+        else:
+            # `sendrecv` is answered `recvonly` (RFC 9725 section 4.2, RFC 3264 section 6.1): stacks offer it without being asked to.
             if section.slot or any(slots.values()):
                 raise _bad("a sending section behind a receiving one")
             free = ("audio",) if section.kind == "audio" else ("camera", "screen")
@@ -255,8 +260,6 @@ def _check(offer: Offer) -> None:
             if not section.source:
                 raise _bad(f"too many sending {section.kind} sections")
             sources.append(section.source)
-        else:
-            raise _bad("a section both sends and receives")
         if section.rids and (section.kind != "video" or len(set(section.rids)) != len(section.rids)):
             raise _bad("bad simulcast")
         # With BUNDLE an id means the same in every section (RFC 9143 section 9.1).
@@ -266,7 +269,7 @@ def _check(offer: Offer) -> None:
 
 
 def _choose_codec(section: Section) -> None:
-    """Opus; VP8, or H264 (packetization mode 1) where there is no VP8; with the RTX that belongs to it."""
+    """Choose Opus; VP8 and H264 (packetization mode 1), each with the RTX that belongs to it. What sends, sends the first."""
     ordered = [section.codecs[number] for number in section.payload_types if number in section.codecs]
     if section.kind == "audio":
         section.codec = next((codec for codec in ordered if codec.name == "OPUS" and codec.clock_rate == 48000), None)
@@ -275,15 +278,17 @@ def _choose_codec(section: Section) -> None:
         number = str(section.codec.payload_type)
         section.red = next((c for c in ordered if c.name == "RED" and c.parameters == f"{number}/{number}"), None)
         return
-    wanted = [codec for codec in ordered if codec.name == "VP8"]
-    wanted += [
-        c for c in ordered if c.name == "H264" and "packetization-mode=1" in c.parameters and "42e01f" in c.parameters
-    ]
-    wanted += [c for c in ordered if c.name == "H264" and "packetization-mode=1" in c.parameters]
-    if not wanted:
+    whole = [c for c in ordered if c.name == "H264" and "packetization-mode=1" in c.parameters]
+    vp8 = next((c for c in ordered if c.name == "VP8"), None)
+    # Constrained baseline first: what every receiver of H264 decodes (RFC 7742 section 6.2).
+    h264 = next((c for c in whole if "42e01f" in c.parameters.lower()), whole[0] if whole else None)
+    for codec in (vp8, h264):
+        if codec is not None:
+            rtx = next((c for c in ordered if c.name == "RTX" and c.apt == codec.payload_type), None)
+            section.formats.append((codec, rtx))
+    if not section.formats:
         raise _bad("neither VP8 nor H264")
-    section.codec = wanted[0]
-    section.rtx = next((c for c in ordered if c.name == "RTX" and c.apt == wanted[0].payload_type), None)
+    section.codec, section.rtx = section.formats[0]
 
 
 @dataclass(slots=True, frozen=True)
@@ -303,7 +308,7 @@ def write_answer(
     candidates: list[tuple[str, int]],
     slots: dict[str, SlotNumbers],
 ) -> str:
-    """The answer to `offer`: ICE-lite, DTLS passive, one SSRC for each slot (by name), the node's candidates (address, port)."""
+    """Return the answer to `offer`: ICE-lite, DTLS passive unless the peer is, one SSRC for each slot (by name), the candidates (address, port)."""
     lines = [
         "v=0",
         f"o=- {secrets.randbits(62)} 1 IN IP4 127.0.0.1",
@@ -317,7 +322,7 @@ def write_answer(
         f"a=ice-ufrag:{ufrag}",
         f"a=ice-pwd:{password}",
         f"a=fingerprint:sha-256 {fingerprint}",
-        "a=setup:passive",
+        "a=setup:active" if offer.setup == "passive" else "a=setup:passive",
     ]
     hosts = [
         # Priority of a host candidate, RFC 8445 section 5.1.2.1; an earlier address is preferred.
@@ -331,11 +336,12 @@ def write_answer(
 
 
 def _answer_section(section: Section, ice: list[str], slots: dict[str, SlotNumbers]) -> list[str]:
-    codec, rtx, red = section.codec, section.rtx, section.red
+    codec, red = section.codec, section.red
     if codec is None:
         raise _bad("no codec")
     # What stands first is what the browser sends: redundant sound where there is any.
-    chosen = [each for each in (red, codec, rtx) if each is not None]
+    formats = section.formats if section.slot else section.formats[:1]
+    chosen = [each for pair in formats for each in pair if each is not None] or [each for each in (red, codec) if each]
     types = " ".join(str(each.payload_type) for each in chosen)
     direction = "inactive" if section.direction == "inactive" else "recvonly"
     if section.slot:
@@ -353,13 +359,14 @@ def _answer_section(section: Section, ice: list[str], slots: dict[str, SlotNumbe
         lines.append(f"a=rtpmap:{codec.payload_type} opus/48000/2")
         lines.append(f"a=fmtp:{codec.payload_type} minptime=10;useinbandfec=1;usedtx=1")
     else:
-        lines.append(f"a=rtpmap:{codec.payload_type} {codec.name}/{codec.clock_rate}")
-        lines += [f"a=rtcp-fb:{codec.payload_type} {kind}" for kind in FEEDBACK if kind in codec.feedback]
-        if codec.parameters:
-            lines.append(f"a=fmtp:{codec.payload_type} {codec.parameters}")
-        if rtx:
-            lines.append(f"a=rtpmap:{rtx.payload_type} rtx/{rtx.clock_rate}")
-            lines.append(f"a=fmtp:{rtx.payload_type} apt={codec.payload_type}")
+        for each, rtx in formats:
+            lines.append(f"a=rtpmap:{each.payload_type} {each.name}/{each.clock_rate}")
+            lines += [f"a=rtcp-fb:{each.payload_type} {kind}" for kind in FEEDBACK if kind in each.feedback]
+            if each.parameters:
+                lines.append(f"a=fmtp:{each.payload_type} {each.parameters}")
+            if rtx:
+                lines.append(f"a=rtpmap:{rtx.payload_type} rtx/{rtx.clock_rate}")
+                lines.append(f"a=fmtp:{rtx.payload_type} apt={each.payload_type}")
     if section.rids and direction == "recvonly":
         lines += [f"a=rid:{rid} recv" for rid in section.rids]
         lines.append("a=simulcast:recv " + ";".join(section.rids))

@@ -37,6 +37,7 @@ NEWS_MAX = 2048
 ROOMS_MAX = 256
 NAME_CHARACTERS_MAX = 64
 SOURCES = ("audio", "camera", "screen")
+SYSTEM_CLOCK = SystemClock()
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,9 @@ log = logging.getLogger(__name__)
 class MediaNode:
     """Rooms and sessions on one UDP port. `start` and `stop` it inside a running loop; `news` holds what web is to be told."""
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], float] = SystemClock().monotonic, bind: str = "") -> None:
+    def __init__(
+        self, settings: Settings, *, clock: Callable[[], float] = SYSTEM_CLOCK.monotonic, bind: str = ""
+    ) -> None:
         """Bind the port (OSError when it is taken), on the address `bind` or everywhere, and make the certificate."""
         self.counters = Counters()
         self._clock = clock

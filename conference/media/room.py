@@ -33,8 +33,8 @@ DEEP_LOSS = 0.08
 """Where one who listens loses more than this, every word is sent three times."""
 Notify = Callable[[str, dict[str, Any]], None]
 """`notify(event, payload)`: what web is told (docs/room-protocol.md)."""
-Found = dict[tuple[str, str, str], tuple[list[Stream], tuple[Layer, ...]]]
-"""Participant, kind and codec to the streams that arrive and the layers to choose from: the same for all who watch."""
+Found = dict[tuple[str, str], tuple[list[Stream], tuple[Layer, ...]]]
+"""Participant and kind to the streams that arrive and the layers to choose from: the same for all who watch."""
 
 
 class Room:
@@ -252,11 +252,12 @@ class Room:
         for slot in downstream.pictures:
             wish = downstream.wants.get(slot.name)
             owner = self._by_participant.get(wish[0]) if wish else None
-            if wish is None or owner is None:
-                self._idle(slot, owner, wish)
-                continue
-            streams, layers = self._find(found, owner, wish[1], slot.codec, now)
-            if not streams:
+            streams, layers = self._find(found, owner, wish[1], now) if wish and owner else ([], ())
+            # One codec for each source: all its layers are answered together.
+            codec = streams[0].codec if streams else ""
+            takes = codec in slot.codecs
+            slot.cannot_show("" if takes else codec)
+            if wish is None or not takes:
                 self._idle(slot, owner, wish)
                 continue
             speaking = wish[0] in self._told_speakers[:1]
@@ -272,7 +273,7 @@ class Room:
                 continue
             participant, kind, _ = downstream.wants[name]
             self._by_participant[participant].upstream.need(kind, choice.rid, now)
-            stream = _nearest(found[participant, kind, slot.codec][0], choice.rid)
+            stream = _nearest(found[participant, kind][0], choice.rid)
             if choice.slow and stream.thin is not None:
                 stream = stream.thin
             if choice.every_s:
@@ -280,12 +281,10 @@ class Room:
             else:
                 self._show(slot, stream)
 
-    def _find(
-        self, found: Found, owner: Session, kind: str, codec: str, now: float
-    ) -> tuple[list[Stream], tuple[Layer, ...]]:
-        key = owner.participant, kind, codec
+    def _find(self, found: Found, owner: Session, kind: str, now: float) -> tuple[list[Stream], tuple[Layer, ...]]:
+        key = owner.participant, kind
         if key not in found:
-            streams = owner.sources.layers(kind, codec, now)
+            streams = owner.sources.layers(kind, now)
             found[key] = streams, owner.upstream.layers(kind, streams, now) if streams else ()
         return found[key]
 
@@ -313,9 +312,18 @@ class Room:
         moved = session.downstream.moved
         for slot in session.downstream.slots.values():
             shown = slot.shown
-            if slot in moved and slot.told != shown:
-                slot.told = shown
-                changed.append({"slot": slot.name, "kind": shown[1], "participant": shown[0], "manner": shown[2]})
+            if slot in moved and slot.told != (shown, slot.undecodable):
+                slot.told = (shown, slot.undecodable)
+                participant, kind, manner = shown
+                changed.append(
+                    {
+                        "slot": slot.name,
+                        "kind": kind,
+                        "participant": participant,
+                        "manner": manner,
+                        "undecodable": slot.undecodable or None,
+                    }
+                )
         moved.clear()
         if changed:
             self._notify("slots", {"room": self.name, "session": session.name, "slots": changed})

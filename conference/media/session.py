@@ -12,9 +12,8 @@ from typing import Literal
 
 from aiortc import RTCCertificate
 
-from conference.media import rtcp
+from conference.media import dtls, rtcp
 from conference.media.downstream import Downstream
-from conference.media.dtls import DtlsEndpoint
 from conference.media.fanout import Fanout
 from conference.media.negotiate import Offer
 from conference.media.sources import Sources
@@ -87,13 +86,14 @@ class Session:
         self.on_connected: Callable[[], None] = lambda: None
         self.on_closed: Callable[[str], None] = lambda _reason: None
         self._fingerprints = offer.fingerprints
+        self._is_server = offer.setup != "passive"
         self._port = port
         self._counters = counters
         self._certificate = certificate
         self._source = b""
         self._checks: dict[bytes, bytes] = {}
         self._sending: Direction | None = None
-        self._dtls: DtlsEndpoint | None = None
+        self._dtls: dtls.Endpoint | None = None
         self._handshake: asyncio.Task[None] | None = None
         self._destination = port.allocate()
         self.sources = Sources(participant, offer, publish)
@@ -137,7 +137,13 @@ class Session:
         self.key, self.local, self._source = key, local, source
         self.downstream.aim(*self._port.aim(self._destination, key, source))
         if self._dtls is None:
-            self._dtls = DtlsEndpoint(self._certificate, self._send_dtls, lambda: self.end("dtls_closed"))
+            self._dtls = dtls.endpoint(
+                self._certificate,
+                self._send_dtls,
+                lambda: self.end("dtls_closed"),
+                server=self._is_server,
+                encoder=not self.downstream.slots,
+            )
             self._handshake = asyncio.get_running_loop().create_task(self._shake_hands(self._dtls))
         return True
 
@@ -145,9 +151,9 @@ class Session:
         if self.key is not None:
             self._port.send_to(data, self.key, self._source)
 
-    async def _shake_hands(self, dtls: DtlsEndpoint) -> None:
+    async def _shake_hands(self, link: dtls.Endpoint) -> None:
         try:
-            receiving, sending = await dtls.handshake(self._fingerprints)
+            receiving, sending = await link.handshake(self._fingerprints)
         except ProtocolError as error:
             self._counters.drop("dtls_failed")
             log.warning(
@@ -289,9 +295,9 @@ class Session:
         self.downstream.close()
         self._port.release(self._destination)
 
-    async def _close_dtls(self, dtls: DtlsEndpoint, handshake: asyncio.Task[None] | None) -> None:
+    async def _close_dtls(self, link: dtls.Endpoint, handshake: asyncio.Task[None] | None) -> None:
         try:
-            await dtls.close()
+            await link.close()
         except Exception:  # noqa: BLE001 - the association is over anyway
             survived("media.dtls")
         if handshake is not None and handshake is not asyncio.current_task() and not handshake.done():

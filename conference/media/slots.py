@@ -76,8 +76,7 @@ class Slot:
         *,
         ssrc: int,
         rtx_ssrc: int,
-        payload_type: int,
-        rtx_payload_type: int,
+        formats: dict[str, tuple[int, int]],
         red_payload_type: int = 0,
         clock_rate: int,
         extension_id: int,
@@ -85,7 +84,9 @@ class Slot:
         target: Target,
         moved: "set[Slot]",
     ) -> None:
-        """`start`: a random number for the first sequence, timestamp and picture; `extension_id` of abs-send-time (0: none).
+        """`formats`: each codec that the receiver takes to its payload type and that of its RTX (0: none), the preferred one first.
+
+        `start`: a random number for the first sequence, timestamp and picture; `extension_id` of abs-send-time (0: none).
 
         The slot adds itself to `moved` whenever it may show something else than before.
         """
@@ -94,19 +95,21 @@ class Slot:
         self.mid = mid
         self.ssrc = ssrc
         self.rtx_ssrc = rtx_ssrc
-        self.payload_type = payload_type
-        self.rtx_payload_type = rtx_payload_type
+        self.formats = formats
+        self.codecs = tuple(formats)
+        self.payload_type = formats[self.codecs[0]][0]
         self.red_payload_type = red_payload_type
         """0: this receiver cannot read redundant sound."""
-        self._plain_payload_type = payload_type
         self.clock_rate = clock_rate
         # An id that was not negotiated is ignored by the receiver (RFC 8285 section 4.1.2); so the layout of a row is always the same.
         self.extension_head = ((extension_id or 14) << 4 | 2) << 24
         self.target = target
         self._moved = moved
         self._dark: Shown = (None, kind, "moving")
-        self.told: Shown = self._dark
-        """What the page knows of it."""
+        self.undecodable = ""
+        """The codec of what is wanted here, when it comes in none that the receiver takes."""
+        self.told: tuple[Shown, str] = (self._dark, "")
+        """What the page knows of it: what is shown, and what cannot be."""
         self.stream: Stream | None = None
         self.pending: Stream | None = None
         self.seq_delta = 0
@@ -137,7 +140,6 @@ class Slot:
         """How often its picture stood still, as the receiver's browser counts."""
         self.asked = 0
         """Packets that the receiver missed and asked for, since its last report."""
-        self.codec = ""
         self.loss = 0.0
         self.reported = 0
         """The highest number, with its wraps, that the receiver has reported."""
@@ -187,7 +189,7 @@ class Slot:
         """
         self.detach()
         self.wait_for(None)
-        self.payload_type = self.red_payload_type if stream.codec == RED else self._plain_payload_type
+        self.payload_type = self.red_payload_type if stream.codec == RED else self.formats[stream.codec][0]
         passed = packet.arrival - self._at if self._used else 0.0
         step = max(1, min(int(passed * self.clock_rate), 0x3FFFFFFF))
         self.seq_delta = self._seq + 1 - packet.seq & 0xFFFF
@@ -244,9 +246,19 @@ class Slot:
         if self.stream is not None:
             self.stream.stills.discard(self)
 
+    def cannot_show(self, codec: str) -> None:
+        """What is wanted here comes in `codec` only, which the receiver does not take; empty: no such thing."""
+        if self.undecodable != codec:
+            self.undecodable = codec
+            self._moved.add(self)
+
+    def rtx_payload_type(self, mapping: Mapping) -> int:
+        """Return the payload type under which a packet of `mapping` is sent again; 0: none."""
+        return self.formats[mapping.stream.codec][1] if mapping.stream.codec in self.formats else 0
+
     def untell(self) -> None:
         """The page knows nothing of it, or has forgotten it."""
-        self.told = self._dark
+        self.told = (self._dark, "")
         self._moved.add(self)
 
     @property

@@ -114,12 +114,12 @@ class Sources:
                         one.level = float(SILENT)
                     one.granted = granted
 
-    def layers(self, kind: str, codec: str, now: float) -> list[Stream]:
-        """The layers of a source that arrive now, lowest first, in a codec that the asking slot can take."""
+    def layers(self, kind: str, now: float) -> list[Stream]:
+        """The layers of a source that arrive now, lowest first."""
         streams = [
             stream
             for stream in self.by_kind.get(kind, {}).values()
-            if stream.granted and stream.started and stream.codec == codec and now - stream.last_arrival < ALIVE_S
+            if stream.granted and stream.started and now - stream.last_arrival < ALIVE_S
         ]
         return sorted(streams, key=lambda stream: RIDS.index(stream.rid) if stream.rid in RIDS else 0)
 

@@ -150,14 +150,20 @@ class Bench:
             Target("sdp", offers, self.take_offer, 0.0005),
         ]
 
+    def layer(self, rid: str) -> bytes:
+        """The header extension of a packet of this layer of the camera."""
+        offer = self.publisher.sources._offer
+        mid = next(section.mid for section in offer.sections if section.source == "camera")
+        extension = bytes([offer.mid_extension << 4 | len(mid) - 1]) + mid.encode()
+        return extension + bytes([offer.rid_extension << 4]) + rid.encode()
+
     def media(self) -> list[bytes]:
         offer = negotiate.parse_offer(self.offer_text)
         sections = {section.source: section for section in offer.sections if section.source}
         camera, sound = sections["camera"], sections["audio"]
         packets = []
         for index, rid in enumerate(("q", "h", "f")):
-            extension = bytes([offer.mid_extension << 4 | len(camera.mid) - 1]) + camera.mid.encode()
-            extension += bytes([offer.rid_extension << 4]) + rid.encode()
+            extension = self.layer(rid)
             kind = camera.codec.payload_type if camera.codec else 96
             repeat = camera.rtx.payload_type if camera.rtx else 97
             for seq in range(4):

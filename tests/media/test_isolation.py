@@ -21,7 +21,7 @@ from conference.media.stats import Counters
 from conference.media.udp import PAYLOAD_BYTES_MAX, UdpPort
 from conference.roster import PARTICIPANTS_MAX
 from foundation.loops import error_counts
-from tests.media.fuzz import Bursts, client_hello
+from tests.media.fuzz import Bench, Bursts, client_hello
 from tests.media.packets import arrive, packet, rtp, slot, stream, vp8
 from tests.media.test_node import running, until
 
@@ -341,3 +341,22 @@ async def test_a_full_room_that_loses_its_network_at_once_fits_when_it_comes_bac
             for name in everybody:
                 await offer_of(node, name, f"{name}-{attempt}")
         assert set(sessions) == {f"{name}-{attempt}" for name in everybody for attempt in (0, 3)}
+
+
+def test_who_cannot_decode_a_source_is_told_so() -> None:
+    bench = Bench()
+    told: list[dict[str, Any]] = []
+    bench.room._notify = lambda event, payload: told.extend(payload["slots"]) if event == "slots" else None
+    slot = bench.watcher.downstream.slots["v0"]
+    slot.formats, slot.codecs = {"H264": (102, 103)}, ("H264",)
+    for number in range(6):
+        bench.take_rtp(rtp(number, 3000 * number, vp8(number, key=True), ssrc=10, kind=96, extension=bench.layer("q")))
+        bench.pass_time()
+    assert {"slot": "v0", "kind": "video", "participant": None, "manner": "moving", "undecodable": "VP8"} in told
+    assert slot.stream is None
+    told.clear()
+    slot.formats, slot.codecs = {"VP8": (96, 97)}, ("VP8",)
+    for number in range(6, 16):
+        bench.take_rtp(rtp(number, 3000 * number, vp8(number, key=True), ssrc=10, kind=96, extension=bench.layer("q")))
+        bench.pass_time()
+    assert told and told[-1]["undecodable"] is None and told[-1]["participant"] == "publisher"

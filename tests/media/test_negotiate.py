@@ -90,7 +90,6 @@ BAD: dict[str, tuple[Callable[[str], str], str]] = {
     "no fingerprint": (lambda text: text.replace("a=fingerprint", "a=nothing"), "fingerprint"),
     "a mid twice": (lambda text: text.replace("a=mid:2", "a=mid:1"), "mid"),
     "a bad media line": (lambda text: text.replace("m=audio 9 UDP", "m=audio nine UDP", 1), "media line"),
-    "sending and receiving": (lambda text: text.replace("a=sendonly", "a=sendrecv"), "both"),
     "sending behind receiving": (lambda text: text.replace("a=recvonly", "a=sendonly"), "too many"),
     "too large": (lambda text: text + "a=x\r\n" * 20_000, "64 KiB"),
     "too many lines": (lambda text: text + "a=x\r\n" * 500, "lines"),
@@ -104,7 +103,6 @@ BAD: dict[str, tuple[Callable[[str], str], str]] = {
         "neither VP8 nor H264",
     ),
     "not DTLS": (lambda text: text.replace("UDP/TLS/RTP/SAVPF", "RTP/AVP"), "DTLS"),
-    "passive": (lambda text: text.replace("a=setup:actpass", "a=setup:passive"), "setup"),
 }
 
 

@@ -1,6 +1,6 @@
 """Slots: numbers go on without a gap, whatever is shown."""
 
-from conference.media.ingress import CACHE_PACKETS
+from conference.media.ingress import CACHE_PACKETS, Stream
 from tests.media.packets import arrive, packet, slot, stream, vp8
 
 
@@ -114,3 +114,20 @@ def test_a_picture_that_moves_again_is_a_still_no_more() -> None:
     place.standing = None
     source.stills.discard(place)
     assert place.stream is source
+
+
+def test_a_slot_changes_its_payload_type_with_the_codec_of_its_source() -> None:
+    one, two, place = stream("one"), Stream("two", "camera", "", 8, "H264", 90_000, nack=True), slot()
+    place.wait_for(one)
+    arrive(one, packet(10, 0, vp8(1, key=True)))
+    assert place.payload_type == 96
+    sent = 10 + place.seq_delta & 0xFFFF
+    place.wait_for(two)
+    arrive(two, packet(500, 0, b"\x67sps"))
+    assert place.stream is None or place.stream is one, "nothing else than a key frame begins"
+    key = packet(501, 0, b"\x65idr")
+    key.key = True
+    arrive(two, key)
+    assert place.stream is two and place.payload_type == 102
+    mappings = [place.mapping_of(sent), place.mapping_of(501 + place.seq_delta & 0xFFFF)]
+    assert [place.rtx_payload_type(one) for one in mappings if one is not None] == [97, 103]
