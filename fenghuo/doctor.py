@@ -59,6 +59,7 @@ class Running:
     """What the web process that runs now says of itself and the others at `/readyz`; all empty while none answers."""
 
     state: str = ""
+    database: str = ""
     worker: str = ""
     media: str = ""
     ingest: str = ""
@@ -162,6 +163,13 @@ def _database(patient: Patient) -> Finding:
     name = "PostgreSQL" if "postgresql" in settings.database else f"SQLite {sqlite3.sqlite_version}"
     if not settings.home.exists() and not settings.database_url:
         return Finding("database", "ok", f"{name}; made at the first start")
+    if patient.running.database == "removed":
+        return Finding(
+            "database",
+            "bad",
+            f"{name}: database file was removed or replaced: nothing is kept any more",
+            "stop Fenghuo, put the file (or a backup from the backups folder) back in its place, start it again",
+        )
     database = Database(settings.database)
     try:
         state = database.probe()
@@ -392,6 +400,6 @@ def _running(settings: Settings) -> Running:
         return Running()  # nobody answers, or who does speaks no HTTP, or FENGHUO_WEB_URL is no address
     try:
         told = orjson.loads(content)
-        return Running(told["state"], told["worker"], told["media"], told["ingest"])
+        return Running(told["state"], told["database"], told["worker"], told["media"], told["ingest"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return Running()  # something else answers there

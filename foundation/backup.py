@@ -13,9 +13,9 @@ def back_up_sqlite(database: Database, label: str, folder: Path | None = None) -
 
     Raises UserError("not_embedded") for a database server, which has backup tools of its own.
     """
-    if not database.is_sqlite:
+    source = database.path
+    if source is None:
         raise UserError("not_embedded")
-    source = Path(database.url.removeprefix("sqlite:///"))
     target = (folder or source.parent / "backups") / f"{label}.db"
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = target.with_suffix(".part")

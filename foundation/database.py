@@ -3,6 +3,7 @@
 Who closes whom: `Database.close()` disposes the engine, which closes every pooled connection. Sessions are closed by the `with` that opened them.
 """
 
+import logging
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import DateTime, Dialect, Engine, String, Text, create_engine, event
+from sqlalchemy import DateTime, Dialect, Engine, String, Text, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import (
     DeclarativeBase,
@@ -36,7 +37,10 @@ BUSY_TIMEOUT_MS = 10_000
 POOL_SIZE = 20
 POOL_OVERFLOW = 40
 
-State = Literal["ok", "full", "failed"]
+State = Literal["ok", "full", "failed", "removed"]
+"""`removed`: the database's file is no longer the one that was opened (SQLite only)."""
+
+logger = logging.getLogger(__name__)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -90,6 +94,48 @@ class Operational:
     site_id: Mapped[str | None] = mapped_column(String(64), index=True)
 
 
+class DatabaseFile:
+    """The file of an embedded database: whether the name still leads to the file that is open.
+
+    A file that was deleted or replaced beneath a running process can be written for ever, and nobody will find it again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._log = path.with_name(f"{path.name}-wal")
+        self._identity: tuple[int, int] | None = None
+        self._logs_ahead = False
+
+    def before_opening(self, *_event: object) -> None:
+        """Refuse to open another file than the first one, or to make an empty one in its place. Unavailable("database_removed")."""
+        if not self._is_same():
+            raise Unavailable("database_removed")
+
+    def opened(self, connection: Any, _record: object) -> None:
+        """Remember which file was opened first."""
+        if self._identity is None:
+            self._logs_ahead = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+            # Without a read nobody has a write-ahead log yet.
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            self._identity = _identity(self._path)
+
+    def is_there(self) -> bool:
+        """Whether the file that is open has its name, and its write-ahead log too: a few microseconds."""
+        return self._is_same() and (self._identity is None or not self._logs_ahead or self._log.exists())
+
+    def _is_same(self) -> bool:
+        return self._identity is None or _identity(self._path) == self._identity
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode; None when there is no such file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 class Database:
     """One database and its sessions.
 
@@ -100,17 +146,21 @@ class Database:
     """
 
     def __init__(self, url: str, clock: Clock | None = None) -> None:
-        self.url = url
-        self.is_sqlite = url.startswith("sqlite")
+        address = make_url(url)
+        self.is_sqlite = address.get_backend_name() == "sqlite"
+        self.path = Path(address.database or "") if self.is_sqlite else None
+        """The embedded database's file; None on a database server."""
         self._clock = clock or SystemClock()
-        self._folder = Path(url.removeprefix("sqlite:///")).parent if self.is_sqlite else None
-        if self._folder:
-            self._folder.mkdir(parents=True, exist_ok=True)
+        self._file = None if self.path is None else DatabaseFile(self.path)
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
         self.engine: Engine = create_engine(
-            url, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, pool_pre_ping=not self.is_sqlite
+            address, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, pool_pre_ping=not self.is_sqlite
         )
-        if self.is_sqlite:
+        if self._file is not None:
+            event.listen(self.engine, "do_connect", self._file.before_opening)
             event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "connect", self._file.opened)
             event.listen(self.engine, "begin", _begin_sqlite)
         one_moment = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
@@ -136,8 +186,12 @@ class Database:
 
     @contextmanager
     def writing(self, exercise_id: str | None = None) -> Iterator[Session]:
-        """A session whose changes are durable when the block has ended; Unavailable("disk_full") when there is no room."""
+        """A session whose changes are durable when the block has ended.
+
+        Unavailable: ("disk_full") when there is no room, ("database_removed") when the database's file was removed or replaced, ("database_failed").
+        """
         self._refuse_when_full()
+        self._refuse_when_removed()
         try:
             with self._only_writer(), self._sessions(info={"exercise_id": exercise_id}) as session:
                 session.connection(execution_options={"fenghuo_writing": True})
@@ -155,6 +209,8 @@ class Database:
                 self.state = "failed"
                 raise Unavailable("database_failed") from error
             raise
+        # Once more: what went into a file without a name must not be acknowledged.
+        self._refuse_when_removed()
         self.state = "ok"
         if journalled:
             for listener in self._listeners:
@@ -178,15 +234,16 @@ class Database:
     def probe(self) -> State:
         """Whether the database answers and has room: for `/readyz`, the feed and `doctor`."""
         try:
+            self._refuse_when_removed()
             self._refuse_when_full()
             with self.engine.connect() as connection:
                 connection.exec_driver_sql("SELECT 1")
         except Unavailable:
-            return "full"
+            return self.state
         except (SQLAlchemyError, OSError):
             self.state = "failed"
             return "failed"
-        if self.state == "failed":
+        if self.state in ("failed", "removed"):
             self.state = "ok"
         return self.state
 
@@ -194,14 +251,21 @@ class Database:
         """Close every connection."""
         self.engine.dispose()
 
+    def _refuse_when_removed(self) -> None:
+        if self._file is not None and not self._file.is_there():
+            if self.state != "removed":
+                logger.critical("the database file was removed or replaced", extra={"file": str(self.path)})
+            self.state = "removed"
+            raise Unavailable("database_removed")
+
     def _refuse_when_full(self) -> None:
-        if self._folder is None:
+        if self.path is None:
             return
         with self._lock:
             now = self._clock.monotonic()
             if now - self._checked_at >= FREE_CHECK_S:
                 self._checked_at = now
-                free = shutil.disk_usage(self._folder).free
+                free = shutil.disk_usage(self.path.parent).free
                 if free < MIN_FREE_BYTES:
                     self.state = "full"
                 elif self.state == "full":

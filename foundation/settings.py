@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
@@ -10,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EVERYWHERE = frozenset({"", "0.0.0.0", "::"})
 LOOPBACK = "127.0.0.1"
+DATABASE_FILE = "fenghuo.db"
 TURN_URL = re.compile(r"turns?:(?:[\w.\-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:\?transport=(?:udp|tcp))?")
 """RFC 7065 section 3.1."""
 
@@ -157,7 +159,8 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """The SQLAlchemy URL in force."""
-        return self.database_url or f"sqlite:///{(self.home / 'fenghuo.db').resolve()}"
+        # Quoted: a `?` in the folder's name would begin the address's options, a `%` an escape.
+        return self.database_url or f"sqlite:///{quote(str((self.home / DATABASE_FILE).resolve()))}"
 
     @property
     def web_address(self) -> str:

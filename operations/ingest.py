@@ -60,8 +60,8 @@ class Message(NamedTuple):
 class IngestState:
     """How it goes: `ok`; `behind` while readings wait; `stopped` with the code of the reason and since when (epoch ms).
 
-    Nothing can be kept: disk_full, database_failed, writer_ended. Nothing can arrive: no_broker, no_subscription, port_taken (the embedded
-    broker's), reader_ended.
+    Nothing can be kept: disk_full, database_failed, database_removed, writer_ended. Nothing can arrive: no_broker, no_subscription,
+    port_taken (the embedded broker's), reader_ended.
     """
 
     state: Literal["ok", "behind", "stopped"] = "ok"

@@ -8,6 +8,7 @@ from flask import Flask
 from auth.authority import Authority
 from dashboard.gate import Gate
 from dashboard.health import Health
+from fenghuo.web import Web
 from foundation import loops
 from foundation.clock import ManualClock
 from foundation.database import Database
@@ -55,3 +56,15 @@ def test_a_loop_that_ended_is_stopped_in_readyz_until_it_runs_again(
     finally:
         may_start.set()
         thread.stop(WAIT_S)
+
+
+def test_a_database_file_that_was_removed_is_said_by_readyz_and_to_every_page(settings: Settings) -> None:
+    web = Web(settings)
+    try:
+        assert web.database.path is not None
+        web.database.path.unlink()
+        answer = web.app.test_client().get("/readyz")
+        assert (answer.status_code, answer.get_json()["database"]) == (503, "removed")
+        assert web.system()["database"] == "removed"
+    finally:
+        web.close()

@@ -57,6 +57,7 @@ test("a full disk is told once, with how long and what to do", () => {
   assert.equal(troubleOf(system("ok")), null);
   assert.deepEqual(troubleOf(system("full", { state: "stopped", reason: "disk_full", since: 5 })), { code: "disk_full", since: 5 });
   assert.deepEqual(troubleOf(system("full")), { code: "disk_full", since: null });
+  assert.equal(troubleOf(system("removed"))?.code, "database_removed");
   assert.deepEqual(troubleOf(system("ok", { state: "stopped", reason: "no_broker", since: 5 })), { code: "no_broker", since: 5 });
   assert.equal(troubleOf(system("ok", { state: "stopped", reason: "new_reason" }))?.code, "other");
   const words = new Words("zh", { "wall.trouble.since": "（{span}）", "wall.trouble.disk_full": "磁盘已满{since}：清理。", "wall.span.s": "{n} 秒" }, "Asia/Shanghai");

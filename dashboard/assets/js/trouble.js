@@ -3,7 +3,7 @@
 /** @typedef {import("./topics.js").System} System */
 
 /** Reasons whose sentence the catalogues have; for any other the sentence is general. */
-const KNOWN = new Set(["disk_full", "database_failed", "no_worker", "no_broker", "port_taken"]);
+const KNOWN = new Set(["disk_full", "database_failed", "database_removed", "no_worker", "no_broker", "port_taken"]);
 
 /**
  * The one thing to be told: a full disk stops the ingest too, and is told once.
@@ -16,6 +16,7 @@ export function troubleOf(system) {
   const { database, ingest } = system;
   const since = ingest.state === "stopped" ? (ingest.since ?? null) : null;
   if (database === "full") return { code: "disk_full", since };
+  if (database === "removed") return { code: "database_removed", since };
   if (database !== "ok") return { code: "database_failed", since };
   if (ingest.state === "behind") return { code: "behind", since: null, lagS: ingest.lag_s ?? 0 };
   if (ingest.state !== "stopped") return null;
