@@ -7,15 +7,15 @@ from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from conference import calling, floor, record, roster
-from conference.tables import Participant, held, room_of
+from conference.tables import OUT, Participant, held, room_of
 from foundation.clock import Clock
 
 LOST_AFTER_S = 5.0
 """A link that is back sooner is not told as lost: flapping links would fill the journal (the roster shows it at once)."""
-GUEST_GONE_S = 600.0
-"""A guest's browser that has vanished for so long is not coming back by itself."""
-GUEST = "guest:"
-"""How the identity of everybody begins who came by a join link."""
+GONE_S = 120.0
+"""Who has had neither a link nor a page for so long has closed it, or sleeps: nobody waits for them."""
+PAGE_SEEN_EVERY_S = 30.0
+"""How often it is noted that the page of somebody without a link is there."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def disconnected(session: Session, clock: Clock, session_ids: list[str]) -> set[
 def left_over(session: Session) -> set[str]:
     """At the start of web: the sessions whose link stood, or was being made, as a former web process or another one that lives knows them."""
     query = select(Participant).where(
-        Participant.present, or_(Participant.link.is_not(None), Participant.told == "out")
+        Participant.present, or_(Participant.link.is_not(None), Participant.told.in_(OUT))
     )
     return {row.link or row.session for row in session.execute(query).scalars()}
 
@@ -80,7 +80,7 @@ def give_up(session: Session, clock: Clock, session_ids: set[str]) -> set[str]:
     """No node has told of these sessions: their links are lost, and who never had one was never there. Gives the rooms whose roster changed."""
     changed = disconnected(session, clock, list(session_ids))
     unheard = session.execute(
-        select(Participant).where(Participant.session.in_(session_ids), Participant.present, Participant.told == "out")
+        select(Participant).where(Participant.session.in_(session_ids), Participant.present, Participant.told.in_(OUT))
     ).scalars()
     for row in list(unheard):
         if forget_unheard(session, row.id, row.session):
@@ -111,12 +111,27 @@ def _lost_by(session_ids: set[str]) -> Select[Participant]:
 def forget_unheard(session: Session, participant_id: str, session_id: str) -> bool:
     """The page went before its media link ever stood: it was never there. False when that is not so."""
     row = session.get(Participant, participant_id)
-    if row is None or not row.present or row.session != session_id or row.told != "out" or row.connected:
+    if row is None or not row.present or row.session != session_id or not row.is_out or row.connected:
         return False
     row.present = False
     room_of(session, row.room_id).bump()
     session.flush()
     return True
+
+
+def note_pages(session: Session, clock: Clock, participant_ids: set[str]) -> None:
+    """The pages of these participants are there: nobody of them is gone, though they have no link."""
+    for row in session.execute(select(Participant).where(Participant.id.in_(participant_ids))).scalars():
+        row.page_seen = clock.now()
+    session.flush()
+
+
+def without_link(session: Session, participant_ids: set[str]) -> set[str]:
+    """Those of the participants who have no link: asked often, so it only reads."""
+    query = select(Participant.id).where(
+        Participant.id.in_(participant_ids), Participant.present, Participant.link.is_(None)
+    )
+    return set(session.execute(query).scalars())
 
 
 def anybody_is_due(session: Session, clock: Clock) -> bool:
@@ -134,13 +149,15 @@ def tell_lost(session: Session, clock: Clock) -> None:
 
 
 def let_go(session: Session, clock: Clock) -> set[str]:
-    """Take guests who have been without a link for GUEST_GONE_S off the roster; gives the ids of their rooms.
+    """Take who has had neither a link nor a page for GONE_S off the roster; gives the ids of their rooms.
 
-    A person stays listed: that a site which was expected is missing must be seen. A guest who comes back by the link is in again.
+    That an expected site is missing, and why, the roll call says (conference.rollcall). Who comes back is in again.
     """
     changed: set[str] = set()
     for row in list(session.execute(select(Participant).where(_vanished(clock))).scalars()):
         roster.put_out(session, clock, row, row.actor)
+        row.told = "gone"
+        session.flush()
         changed.add(row.room_id)
     return changed
 
@@ -152,9 +169,9 @@ def _untold(clock: Clock) -> ColumnElement[bool]:
 def _vanished(clock: Clock) -> ColumnElement[bool]:
     # Who was never heard may still be trying, for want of a node; `forget_unheard` takes them off with their page.
     return and_(
-        _without_link(clock, GUEST_GONE_S),
-        Participant.told != "out",
-        Participant.identity.startswith(GUEST, autoescape=True),
+        _without_link(clock, GONE_S),
+        Participant.told.not_in(OUT),
+        or_(Participant.page_seen.is_(None), Participant.page_seen <= clock.now() - timedelta(seconds=GONE_S)),
     )
 
 

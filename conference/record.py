@@ -40,7 +40,7 @@ def public_state(session: Session, room: Room) -> dict[str, Any]:
                 "since": epoch_ms(row.since),
             }
             for row in present(session, room.id)
-            if row.told != "out"
+            if not row.is_out
         ],
         "rules": led(room),
         "rings": rings(session, room),

@@ -61,4 +61,4 @@ def _missing(room: Room, heard: list[Participant], ring: Ring | None) -> tuple[d
 
 def _is_lost(row: Participant) -> bool:
     # Who has come again and has no link yet is not lost: the journal says "out" of them until it stands.
-    return row.present and row.told != "out"
+    return row.told == "gone" or (row.present and row.told != "out")

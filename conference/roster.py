@@ -87,6 +87,7 @@ def join(
         return Joined(room, row, replaced, linkless, waits=True)
     if not row.present:
         row.since = clock.now()
+    row.page_seen = clock.now()
     row.present, row.entered, row.hidden, row.waiting_until = True, True, False, None
     room.bump()
     session.flush()
@@ -104,7 +105,7 @@ def leave(session: Session, clock: Clock, participant_id: str, session_id: str) 
 def put_out(session: Session, clock: Clock, row: Participant, actor: Actor) -> set[str]:
     """Take the participant off the roster; `actor` did it: they themselves, a host, or the program. Gives the sessions that are over."""
     room = held(session, row.room_id)
-    was_told = row.told != "out"
+    was_told = not row.is_out
     floor.vacate(session, clock, room, row, "left")
     over = row.put_out(clock.now())
     room.bump()
@@ -202,5 +203,6 @@ def _newcomer(clock: Clock, room: Room, principal: Principal, role: RoomRole, se
         entered=False,
         heard=False,
         watches=0,
+        page_seen=clock.now(),
         waiting_until=None,
     )

@@ -30,6 +30,9 @@ RingState = Literal["ringing", "joined", "declined", "no_answer"]
 MinuteKind = Literal["decision", "note"]
 MINUTE_KINDS: tuple[MinuteKind, ...] = get_args(MinuteKind)
 
+OUT = ("out", "gone")
+"""What the journal says of who is not in the room."""
+
 TITLE_LENGTH = 120
 NAME_LENGTH = 80
 
@@ -65,7 +68,8 @@ class Room(Operational, Base):
 
 
 class Participant(Operational, Base):
-    """Who takes part in a room, or waits in its lobby until `waiting_until`. `told` is what the journal last said of them: out, in or lost.
+    """Who takes part in a room, or waits in its lobby until `waiting_until`. `told` is what the journal last said of them: out, in, lost, or gone
+    (out, for want of a link and a page). `page_seen`: when their page was there last, noted while they have no link.
 
     `session` is the newest, by which they ask; `link` the session whose media link stands: the same, or the one before it, which lives on
     until the new one's link stands. `entered`: was let in once, and may come back; `heard`: had a media link once;
@@ -96,7 +100,13 @@ class Participant(Operational, Base):
     entered: Mapped[bool] = mapped_column(Boolean)
     heard: Mapped[bool] = mapped_column(Boolean)
     watches: Mapped[int] = mapped_column(Integer)
+    page_seen: Mapped[datetime | None] = mapped_column(UtcDateTime)
     waiting_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def is_out(self) -> bool:
+        """Whether the journal says that they are not in the room."""
+        return self.told in OUT
 
     @property
     def connected(self) -> bool:

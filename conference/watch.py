@@ -39,6 +39,7 @@ class Watch:
         self._clock = clock
         self._validity = validity
         self._started_at = clock.monotonic()
+        self._pages_noted_at = float("-inf")
         self._more = more
         self._left_behind: set[str] = set()
         self._left_over: set[str] = set()
@@ -82,6 +83,7 @@ class Watch:
             self._end_closed_rooms,
             self._validity.end,
             self._end_gone_elsewhere,
+            self._note_pages,
             self._tell_gone,
             *self._more,
             self._tell_changed_elsewhere,
@@ -168,8 +170,22 @@ class Watch:
         for room_id, world in self._board.untold(versions).items():
             self._board.tell_roster(room_id, world)
 
+    def _note_pages(self) -> None:
+        """Who has no link but a page here is not gone, whatever another web process believes."""
+        now = self._clock.monotonic()
+        if now - self._pages_noted_at < presence.PAGE_SEEN_EVERY_S:
+            return
+        self._pages_noted_at = now
+        for world in self._worlds():
+            seated = set(self._board.seats(world).values())
+            with self._database.reading(world) as session:
+                linkless = presence.without_link(session, seated)
+            if linkless:
+                with self._database.writing(world) as session:
+                    presence.note_pages(session, self._clock, linkless)
+
     def _tell_gone(self) -> None:
-        """Who has been gone for long enough is journalled, and guests leave the roster."""
+        """Who has been gone for long enough is journalled, and in the end leaves the roster."""
         if self._starting():
             return
         for world in self._worlds():

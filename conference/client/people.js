@@ -38,7 +38,7 @@ export class People {
     const text = JSON.stringify([people, { ...seen, now: 0, lines: [...seen.lines] }]);
     if (text === this.drawn) return;
     this.drawn = text;
-    this.count.textContent = String(people.length);
+    this.count.textContent = String(people.filter((who) => who.connected).length);
     const hands = [...people].sort((a, b) => (a.hand ?? Infinity) - (b.hand ?? Infinity) || 0);
     const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.key : undefined;
     this.list.replaceChildren(...hands.map((who) => this.#line(who, seen)));

@@ -103,7 +103,7 @@ def test_a_missing_site_is_named_rung_and_called(served: Served, chromium: Brows
     expect(officer.locator("#present")).to_contain_text("到 1 / 应到 2", timeout=15_000)
     officer.keyboard.press("r")
     missing = officer.locator(f'#calls-list [data-site="{VILLAGE_SITES[1]}"]')
-    expect(missing).to_contain_text("未加入")
+    expect(missing).to_contain_text("未到")
     missing.locator("button").click()
     expect(missing).to_contain_text("正在呼叫", timeout=10_000)
     officer.click("#call")

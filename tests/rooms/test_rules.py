@@ -323,7 +323,7 @@ def test_a_restarted_web_gives_up_only_the_sessions_that_no_node_tells_of(house:
     assert {name: one["connected"] for name, one in house.roster().items()} == {"梨树坪": True, "值班员": False}
 
 
-def test_a_guest_who_vanished_leaves_the_roster_and_a_person_stays_listed_as_missing(house: House) -> None:
+def test_who_closed_the_tab_is_gone_after_two_minutes_and_only_their_site_is_missing(house: House) -> None:
     guest = guest_of(house.room)
     joined, village = house.join(guest), house.join(VILLAGE)
     for one in (joined, village):
@@ -331,16 +331,20 @@ def test_a_guest_who_vanished_leaves_the_roster_and_a_person_stays_listed_as_mis
         house.lose(one)
     house.clock.advance(presence.LOST_AFTER_S)
     house.tell_lost()
-    house.clock.advance(presence.GUEST_GONE_S - presence.LOST_AFTER_S - 1)
+    house.clock.advance(presence.GONE_S - presence.LOST_AFTER_S - 1)
     assert house.let_go() == set()
     house.clock.advance(1)
     assert house.let_go() == {house.room}
-    assert list(house.roster()) == ["梨树坪"]
+    assert house.roster() == {}
     assert house.kinds()[-1] == "room.left"
-    house.clock.advance(10 * presence.GUEST_GONE_S)
+    house.clock.advance(10 * presence.GONE_S)
     assert house.let_go() == set()
     state = house.state()
-    assert state["present"] == [{**state["present"][0], "name": "梨树坪", "connected": False}]  # type: ignore[index]
+    assert state["present"] == []
+    assert [(one["site"], one["state"], one["why"]) for one in state["rollcall"]] == [  # type: ignore[attr-defined]
+        ("lishuping", "missing", "link_lost"),
+        ("zhongzhai", "missing", "never_came"),
+    ]
     again = house.join(guest)
     assert again.participant.id == joined.participant.id
     assert house.connect(again)
@@ -351,10 +355,10 @@ def test_a_guest_whose_link_comes_and_goes_stays(house: House) -> None:
     for _ in range(3):
         house.connect(joined)
         house.lose(joined)
-        house.clock.advance(presence.GUEST_GONE_S - 1)
+        house.clock.advance(presence.GONE_S - 1)
         assert house.let_go() == set()
     house.connect(joined)
-    house.clock.advance(10 * presence.GUEST_GONE_S)
+    house.clock.advance(10 * presence.GONE_S)
     assert house.let_go() == set()
 
 

@@ -326,19 +326,29 @@ def test_a_second_web_process_takes_nobody_away_from_the_first(
     second.stop()
 
 
-def test_a_guest_whose_browser_vanished_leaves_the_roster_of_every_page(
-    web: RoomWeb, room: str, officer: Page, node: ScriptedNode, clock: ManualClock
+def test_who_closed_the_page_is_gone_after_two_minutes_and_who_only_has_no_link_is_not(
+    web: RoomWeb, room: str, officer: Page, village: Page, node: ScriptedNode, clock: ManualClock
 ) -> None:
     go_in(officer, room, node)
     link = web.link(room, "王医生", "speaker").split("link=")[1]
     guest = Page(web, web.authority.links.redeem(link, []).access_token)
-    participant = go_in(guest, room, node)
+    for page in (guest, village):
+        node.session(room, go_in(page, room, node), page.session, "lost")
     guest.close()
-    node.session(room, participant, guest.session, "lost")
-    clock.advance(presence.GUEST_GONE_S)
+    until(lambda: web.signalling._turnstile.connections == 2)
+    # Whose media does not come through, for hours, and whose page goes on trying.
+    for _ in range(8):
+        clock.advance(presence.PAGE_SEEN_EVERY_S)
+        web.tick()
+    until(lambda: set(officer.roster()) == {OFFICER, VILLAGE})
+    assert kinds(web).count("room.left") == 1
+    village.close()
+    until(lambda: web.signalling._turnstile.connections == 1)
+    clock.advance(presence.GONE_S)
     web.tick()
     until(lambda: set(officer.roster()) == {OFFICER})
-    assert kinds(web)[-2:] == ["room.lost", "room.left"]
+    [site] = [one for one in officer.told("roster")[-1]["rollcall"] if one["site"] == "lishuping"]
+    assert (site["state"], site["why"]) == ("missing", "link_lost")
 
 
 def test_a_node_with_a_session_that_nobody_has_is_told_to_end_it(room: str, web: RoomWeb, node: ScriptedNode) -> None:

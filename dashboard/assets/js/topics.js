@@ -17,7 +17,9 @@
  * @typedef {{id: string, starts: number, ends: number, leader: Officer | null, officer: Officer | null, changed_at: number}} Shift
  * @typedef {{shift: Shift | null, next: Shift | null}} Duty
  * @typedef {{participant: string, name: string, site: string | null, role: string, connected: boolean, since: number}} Presence
- * @typedef {{id: string, title: string, incident: string | null, open: boolean, since: number, expected: string[], present: Presence[]}} Room
+ * @typedef {{site: string, name: Words, state: "present" | "missing", since: number, why: string | null}} RollCall
+ * @typedef {{id: string, title: string, incident: string | null, open: boolean, since: number, expected: string[], present: Presence[],
+ *   rollcall: RollCall[]}} Room
  * @typedef {{id: string, incident: string | null, site: string | null, origin: string, text: string, who: string, due: number | null,
  *   status: "ordered" | "acknowledged" | "done" | "withdrawn", feedback: string, ordered_at: number, ordered_by: string, changed_at: number, changed_by: string, version: number}} Task
  * @typedef {{state: string, since?: number, reason?: string, lag_s?: number}} Part

@@ -1,5 +1,6 @@
 /** Consultations: open a room, see who is in and which site is missing, go there, and make a join link with its QR code. */
 
+import { attendance } from "../attendance.js";
 import { Rows, h, put, write } from "../dom.js";
 import { call } from "./api.js";
 import { ask } from "./dialog.js";
@@ -96,7 +97,7 @@ export class Rooms {
 
   /** @param {Room} first */
   #row(first) {
-    const { model, words, may } = this.desk;
+    const { words, may } = this.desk;
     let shown = first;
     const title = h("strong", { dir: "auto" });
     const people = h("p.rooms__people");
@@ -117,16 +118,19 @@ export class Rooms {
       /** @param {Room} room */
       show: (room) => {
         shown = room;
-        const here = room.present.filter((person) => person.connected);
+        const { here, missing: away, beside } = attendance(room);
         const gone = room.present.filter((person) => !person.connected);
-        const away = room.expected.filter((id) => !here.some((person) => person.site === id));
+        const asked = room.expected.length > 0;
+        const siteNames = (/** @type {import("../topics.js").RollCall[]} */ calls) => names(calls.map(({ site, name }) => words.name(name) || site));
         write(title, room.title);
-        put(people, "data-none", here.length === 0);
-        write(people, here.length === 0 ? words.t("rooms.nobody") : words.t("rooms.present", { n: here.length, names: names(here.map((person) => person.name)) }));
+        put(people, "data-none", here.length + beside.length === 0);
+        const sites = asked ? words.t(here.length > 0 ? "rooms.sites" : "rooms.sites.none", { n: here.length, all: room.expected.length, names: siteNames(here) }) : "";
+        const others = beside.length > 0 ? words.t(asked ? "rooms.beside" : "rooms.present", { n: beside.length, names: names(beside.map((person) => person.name)) }) : "";
+        write(people, [sites, others].filter(Boolean).join(words.t("rooms.and")) || words.t("rooms.nobody"));
         put(lost, "hidden", gone.length === 0);
         write(lost, words.t("rooms.lost", { names: names(gone.map((person) => person.name)) }));
         put(missing, "hidden", away.length === 0);
-        write(missing, words.t("rooms.missing", { names: names(away.map((id) => words.name(model.site(id)?.name) || id)) }));
+        write(missing, words.t("rooms.missing", { n: away.length, names: siteNames(away) }));
       },
     };
   }

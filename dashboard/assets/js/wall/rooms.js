@@ -1,5 +1,6 @@
 /** Consultation: who is in the room, who is missing and since when. */
 
+import { attendance } from "../attendance.js";
 import { h, put, write } from "../dom.js";
 import { RowList } from "./list.js";
 import { Panel, stamp } from "./tile.js";
@@ -9,6 +10,9 @@ import { Panel, stamp } from "./tile.js";
  * @typedef {import("../topics.js").Room} Room
  * @typedef {{site: string, name: string, state: "present" | "broken" | "missing", since: number | null, who: string[]}} Seat
  */
+
+/** Why a site is missing that was here: its line is cut, or its screen sleeps. */
+const CUT = new Set(["link_lost", "asleep"]);
 
 /** @param {import("../model.js").Model} model open rooms: those that expect or hold somebody before empty ones, then the newest first */
 export function openRooms(model) {
@@ -21,27 +25,26 @@ function isEmpty(room) {
 }
 
 /**
- * The seats of a room: expected sites, missing ones first, then whoever else came.
+ * The seats of a room: the expected sites, missing ones first, then whoever else is here, who is not counted.
  *
  * @param {Moment} moment
  * @param {Room} room
  * @returns {Seat[]}
  */
-export function seats({ model, words }, room) {
-  const sites = new Set([...room.expected, ...room.present.flatMap(({ site }) => (site ? [site] : []))]);
-  /** @type {Seat[]} */
-  const result = [...sites].map((site) => {
-    const people = room.present.filter((presence) => presence.site === site);
-    const connected = people.filter((presence) => presence.connected);
-    const state = connected.length > 0 ? "present" : people.length > 0 ? "broken" : "missing";
-    const since = people.length > 0 ? Math.min(...(connected.length > 0 ? connected : people).map((presence) => presence.since)) : room.since;
-    return { site, name: words.name(model.site(site)?.name) || site, state, since, who: people.map(({ name }) => name) };
+export function seats({ words }, room) {
+  const { here, missing, beside } = attendance(room);
+  /** @param {import("../topics.js").RollCall} call @param {Seat["state"]} state @returns {Seat} */
+  const seat = ({ site, name, since }, state) => ({
+    site, name: words.name(name) || site, state, since, who: room.present.filter((one) => one.connected && one.site === site).map((one) => one.name),
   });
-  for (const guest of room.present.filter(({ site }) => !site)) {
-    result.push({ site: guest.participant, name: guest.name, state: guest.connected ? "present" : "broken", since: guest.since, who: [] });
-  }
-  const order = { missing: 0, broken: 1, present: 2 };
-  return result.sort((a, b) => order[a.state] - order[b.state] || a.site.localeCompare(b.site));
+  const cut = missing.filter(({ why }) => why !== null && CUT.has(why));
+  const absent = missing.filter((call) => !cut.includes(call));
+  return [
+    ...absent.map((call) => seat(call, "missing")),
+    ...cut.map((call) => seat(call, "broken")),
+    ...here.map((call) => seat(call, "present")),
+    ...beside.map(({ participant, name, since }) => /** @type {Seat} */ ({ site: participant, name, state: "present", since, who: [] })),
+  ];
 }
 
 export class RoomPanel {
@@ -80,14 +83,18 @@ export class RoomPanel {
     put(this.panel.node, "hidden", null);
     this.panel.sayEmpty(null);
     const list = seats(moment, room);
-    const present = list.filter(({ state }) => state === "present").length;
-    this.panel.show(words, { value: present, at: heardAt, state: link, now });
-    write(/** @type {Node} */ (this.count.firstChild), String(present));
-    write(/** @type {Node} */ (this.count.lastChild), `/${list.length}`);
+    const { here, missing, beside } = attendance(room);
+    const asked = room.expected.length > 0;
+    // A room that expects nobody counts people.
+    const counted = asked ? here.length : beside.length;
+    this.panel.show(words, { value: counted, at: heardAt, state: link, now });
+    write(/** @type {Node} */ (this.count.firstChild), String(counted));
+    write(/** @type {Node} */ (this.count.lastChild), asked ? `/${room.expected.length}` : words.t("rooms.people"));
     write(this.what, room.title);
-    const missing = list.length - present;
-    write(this.panel.note, list.length === 0 ? words.t("rooms.nobody") : missing > 0 ? words.t("rooms.absent", { n: missing }) : words.t("rooms.complete"));
-    this.list.show(list.map((seat) => [seat.site, seat]), moment.clock, missing);
+    const sites = missing.length > 0 ? words.t("rooms.absent", { n: missing.length }) : words.t("rooms.complete");
+    const others = asked && beside.length > 0 ? words.t("rooms.beside", { n: beside.length }) : "";
+    write(this.panel.note, list.length === 0 ? words.t("rooms.nobody") : asked ? [sites, others].filter(Boolean).join(" · ") : "");
+    this.list.show(list.map((seat) => [seat.site, seat]), moment.clock, missing.length);
   }
 
   #seat() {
