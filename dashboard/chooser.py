@@ -3,7 +3,6 @@
 from flask import Blueprint, make_response, render_template, request
 from werkzeug.wrappers import Response
 
-from dashboard.desk import THEME
 from dashboard.gate import Gate
 from dashboard.messages import catalogue
 from foundation.settings import Settings
@@ -35,7 +34,6 @@ def create_chooser(gate: Gate, settings: Settings) -> Blueprint:
                 t=texts,
                 page=page,
                 person=person,
-                theme="dark" if request.cookies.get(THEME) == "dark" else "light",
                 township=settings.township_zh if lang == "zh" else settings.township_en,
                 wall=person is None or person.may("wall.view"),
                 desk=person is None or person.may("desk.use"),

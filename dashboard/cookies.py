@@ -3,7 +3,9 @@
 Lax, not Strict: a link in a chat window into a page must find the reader logged in, and what changes something is guarded by `dashboard.origins`.
 """
 
-from flask import Request, Response
+from typing import Literal
+
+from flask import Request, Response, request
 
 from auth.logins import Tokens
 from foundation.settings import Settings
@@ -13,6 +15,8 @@ REFRESH = "fenghuo_refresh"
 GUEST = "fenghuo_guest"
 DEVICE = "fenghuo_device"
 LANGUAGE = "fenghuo_lang"
+THEME = "fenghuo_theme"
+"""The theme that was chosen at the desk, set by the page itself, so that a desk at night does not flash white at each load."""
 LINK_PREFIX = "fenghuo_link_"
 LINK_PATH = "/api/v1/links"
 PROOFS = (ACCESS, GUEST, DEVICE)
@@ -67,3 +71,8 @@ def guest_tokens(request: Request) -> list[str]:
 def carries_proof(request: Request) -> bool:
     """Whether the browser sent anything that says who it is."""
     return any(name in request.cookies for name in (*PROOFS, REFRESH)) or bool(guest_tokens(request))
+
+
+def theme() -> Literal["dark", "light"]:
+    """Return the theme that this browser chose at the desk; every page but the wall's follows it."""
+    return "dark" if request.cookies.get(THEME) == "dark" else "light"

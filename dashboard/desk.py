@@ -13,6 +13,7 @@ from flask import Flask, Response, request
 
 from auth.permissions import GRANTS
 from auth.principal import Principal
+from dashboard.cookies import theme
 from dashboard.dash_page import DashPage
 from dashboard.gate import Gate
 from dashboard.messages import Lang, catalogue
@@ -23,8 +24,6 @@ from operations.grading import THRESHOLDS
 
 PREFIX = "/desk/"
 ROOMS = "/rooms/"
-THEME = "fenghuo_theme"
-"""Cookie that keeps the theme, so that a desk at night does not flash white at each load."""
 CSS = ("tokens", "fonts", "base", "desk")
 
 
@@ -55,7 +54,7 @@ class _DeskApp(DashPage):
         return self._gate.language()
 
     def page_theme(self) -> Literal["dark", "light"]:
-        return "dark" if request.cookies.get(THEME) == "dark" else "light"
+        return theme()
 
     def page_content(self, lang: Lang) -> dict[str, Any]:
         return page_config(self._settings, self._gate.principal(), lang)

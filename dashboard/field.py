@@ -23,11 +23,13 @@ def create_field(gate: Gate) -> Blueprint:
             with gate.authority.database.reading() as session:
                 site = find_site(session, principal.site_id)
         texts = catalogue(lang, "field")
+        romans = ["Ⅰ", "Ⅱ", "Ⅲ", "Ⅳ"] if lang == "zh" else ["I", "II", "III", "IV"]
         page = {
             "lang": lang,
             "me": principal.id,
             # Who may report for the whole township names the place in words.
             "site": principal.site_id,
+            "levels": romans,
             "messages": {key: text for key, text in texts.items() if key.startswith("field.live.")},
         }
         desk = catalogue(lang, "desk")
@@ -40,7 +42,7 @@ def create_field(gate: Gate) -> Blueprint:
                 name=principal.name,
                 site=(site.name_zh if lang == "zh" else site.name_en) if site else "",
                 classes=[(each.value, desk[f"desk.class.{each.value}"]) for each in IncidentClass],
-                levels=[(level.value, desk[f"desk.level.{level.value}"]) for level in Level],
+                levels=[(level.value, romans[level.value - 1], desk[f"desk.level.{level.value}"]) for level in Level],
                 lengths=(TITLE_LENGTH, PLACE_LENGTH),
             )
         )

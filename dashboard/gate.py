@@ -23,7 +23,7 @@ from auth.permissions import GRANTS, Permission
 from auth.principal import Principal
 from auth.refusals import refuse
 from dashboard.body_limit import require_small_body
-from dashboard.cookies import PROOFS, Cookies
+from dashboard.cookies import PROOFS, Cookies, theme
 from dashboard.messages import Lang
 from dashboard.origins import require_same_origin
 from dashboard.problems import Problems
@@ -75,7 +75,7 @@ class Gate(Sockets):
         # Only for its templates, which error pages need wherever the application's own are.
         app.register_blueprint(Blueprint("gate", __name__, template_folder="templates"))
         app.before_request(self._check)
-        app.context_processor(lambda: {"signed_in": lambda: signed_in_tags(self.principal_or_none())})
+        app.context_processor(lambda: {"signed_in": lambda: signed_in_tags(self.principal_or_none()), "theme": theme()})
         self.problems = Problems(app, self.language)
 
     # --- declaring

@@ -153,7 +153,8 @@ class Web:
     def system(self) -> dict[str, Any]:
         """The feed's topic `system`: how the platform itself is."""
         database = self.database.probe()
-        mode = "peace"
+        # What cannot be read is not known: 平时 would be a claim.
+        mode = None
         if database in ("ok", "full"):
             with self.database.reading() as session:
                 mode = mode_of(session).value

@@ -144,6 +144,7 @@ export class Prejoin {
     this.#hint("speak");
     this.endLevel = watchLevel(microphone, (level) => {
       this.level.style.transform = `scaleX(${level.toFixed(2)})`;
+      this.level.parentElement?.setAttribute("aria-valuenow", String(Math.round(level * 100)));
       const now = performance.now();
       if (level > HEARD_LEVEL) {
         this.heardAt = now;

@@ -61,6 +61,7 @@ export class Settings {
     this.endLevel();
     this.endLevel = watchLevel(microphone, (level) => {
       this.level.style.transform = `scaleX(${level.toFixed(2)})`;
+      this.level.parentElement?.setAttribute("aria-valuenow", String(Math.round(level * 100)));
     });
   }
 

@@ -58,7 +58,8 @@ export const times = new ZoneTimes(config.lang, config.timezone);
 
 /** A rate as people say it. @param {number} kbps */
 export function rateOf(kbps) {
-  if (kbps >= 1_000_000) return "> 1 Gbit/s";
+  // No line check measures more, and nobody needs more.
+  if (kbps >= 100_000) return "≥ 100 Mbit/s";
   if (kbps >= 10_000) return `${Math.round(kbps / 1000)} Mbit/s`;
   return kbps >= 1000 ? `${(kbps / 1000).toFixed(1)} Mbit/s` : `${Math.round(kbps)} kbit/s`;
 }

@@ -218,3 +218,12 @@ def test_a_join_link_is_redeemed_into_one_browser(
     assert again.status_code == 200, "this browser keeps its first link, though it was another room's guest meanwhile"
     stranger = client.application.test_client().post("/api/v1/links/redeem", json=body)
     assert stranger.status_code == 401 and json_of(stranger)["code"] == "link_refused"
+
+
+def test_every_page_follows_the_theme_that_was_chosen(client: FlaskClient) -> None:
+    assert 'data-theme="light"' in client.get("/login").text
+    client.set_cookie("fenghuo_theme", "dark")
+    assert 'data-theme="dark"' in client.get("/login").text
+    # A value that somebody else wrote is no theme.
+    client.set_cookie("fenghuo_theme", '"><script>')
+    assert 'data-theme="light"' in client.get("/login").text

@@ -3,7 +3,10 @@
 import json
 import re
 import subprocess
+from collections import defaultdict
 from pathlib import Path
+
+from flask import Flask
 
 from tests.servers import program
 
@@ -47,3 +50,12 @@ def test_the_protocol_module_knows_no_page() -> None:
         assert not re.search(
             r"\b(document|localStorage|HTMLElement|querySelector)\b", (CLIENT / name).read_text("utf-8")
         )
+
+
+def test_the_page_s_attributes_are_attributes_and_its_level_bars_have_values() -> None:
+    template = Flask("room", template_folder=str(CLIENT)).jinja_env.get_template("room.html")
+    page = template.render(lang="zh", t=defaultdict(str), page={"role": "host"}, signed_in=lambda: "")
+    assert page.count('aria-expanded="false"') == 5
+    assert "&#34;" not in page
+    bars = re.findall(r'role="meter"[^>]*>', page)
+    assert bars and all("aria-valuenow" in bar for bar in bars)

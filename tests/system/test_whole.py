@@ -57,6 +57,21 @@ def test_every_route_callback_and_event_of_the_real_application_declares_its_per
         web.close()
 
 
+def test_a_mode_that_cannot_be_read_is_unknown_and_not_peace(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = Web(settings)
+    try:
+        assert web.system()["mode"] == "peace"
+        monkeypatch.setattr(web.database, "probe", lambda: "failed")
+        assert web.system()["mode"] is None
+    finally:
+        monkeypatch.undo()
+        web.signalling.start()
+        web.feed.start()
+        web.close()
+
+
 def test_every_permission_is_asked_somewhere() -> None:
     """A permission that nothing asks promises a protection that is not there."""
     table = (ROOT / "auth/permissions.py").read_text("utf-8")

@@ -5,14 +5,13 @@ import { Outbox } from "./desk/outbox.js";
 import { uuid7 } from "./desk/uuid7.js";
 import { Rows, h, put, write } from "./dom.js";
 
-/** @typedef {{lang: "zh" | "en", me: string, site: string | null, messages: Record<string, string>}} Page */
+/** @typedef {{lang: "zh" | "en", me: string, site: string | null, levels: string[], messages: Record<string, string>}} Page */
 /** @typedef {import("./topics.js").Incident} Incident */
 
 const KNOWN = 8;
 const REFRESH_MS = 30_000;
 /** A phone under trees needs its time; after it the report goes without a position. */
 const LOCATE_MS = 20_000;
-const ROMAN = ["", "Ⅰ", "Ⅱ", "Ⅲ", "Ⅳ"];
 
 /** @type {Page} */
 const page = JSON.parse(document.getElementById("fenghuo-page")?.textContent ?? "{}");
@@ -88,7 +87,7 @@ const known = new Rows(part("known"), () => {
     node: h("li.report__known", {}, level, title, about),
     show: (incident) => {
       put(level, "data-level", incident.status === "open" ? incident.level : null);
-      write(level, ROMAN[incident.level] ?? "");
+      write(level, page.levels[incident.level - 1] ?? "");
       write(title, incident.title);
       write(about, `${incident.number} · ${t(incident.status)}`);
     },

@@ -3,7 +3,8 @@
 import { span } from "./staleness.js";
 import { ZoneTimes } from "./zone.js";
 
-const ROMAN = ["", "Ⅰ", "Ⅱ", "Ⅲ", "Ⅳ"];
+/** In English text the letters: the numerals of Chinese type are as wide as a Chinese character. */
+const ROMAN = { zh: ["", "Ⅰ", "Ⅱ", "Ⅲ", "Ⅳ"], en: ["", "I", "II", "III", "IV"] };
 
 /** @typedef {import("./topics.js").Words} Both */
 
@@ -43,7 +44,7 @@ export class Words {
 
   /** @param {number} level */
   roman(level) {
-    return ROMAN[level] ?? "";
+    return ROMAN[this.lang][level] ?? "";
   }
 
   /**

@@ -68,8 +68,8 @@ export class SiteBox {
   #open() {
     const typed = this.input.value.trim();
     const named = typed === "" ? this.named() : [];
-    this.#shown = [...new Set([...named, ...matchSites(this.sites(), typed)])].slice(0, SHOWN);
-    // What the title names is offered: Enter takes it. Without a word of it nothing is.
+    // What the title names is offered: Enter takes it.
+    this.#shown = (named.length > 0 ? named : matchSites(this.sites(), typed)).slice(0, SHOWN);
     this.#active = typed === "" && named.length === 0 ? -1 : 0;
     this.#draw();
   }
@@ -90,7 +90,7 @@ export class SiteBox {
       ...this.#shown.map((site, index) => {
         const item = h("li", { id: `${this.list.id}-${index}`, role: "option", "data-index": index, "aria-selected": String(index === this.#active) });
         write(item, this.words.name(site.name));
-        if (named.has(site)) item.append(h("span.quiet", {}, this.words.t("intake.site.named")));
+        if (named.has(site)) item.append(h("span.site-list__why", {}, this.words.t("intake.site.named")));
         return item;
       }),
     );

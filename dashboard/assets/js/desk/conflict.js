@@ -20,12 +20,13 @@ const ROUNDS = 5;
  * @param {Incident} now
  * @param {Change} change
  * @param {Incident} seen
+ * @param {string} by whose the newest entry of its timeline is
  * @returns {Promise<boolean>} false: nothing was decided, what was typed stays
  */
-export async function settle(desk, now, change, seen) {
+export async function settle(desk, now, change, seen, by) {
   const { words } = desk;
   let theirs = now;
-  let who = "";
+  let who = by;
   let wanted = change;
   for (let round = 0; round < ROUNDS; round += 1) {
     const differing = differences(seen, wanted, theirs);
@@ -75,16 +76,16 @@ async function choose(desk, theirs, who, differing) {
     return typedFigure(field, value) || words.t("toll.unknown");
   };
   const name = (/** @type {Field} */ field) => words.t(field === "level" || field === "status" ? `list.${field}` : `intake.${field}`);
+  const heads = [words.t("conflict.field"), words.t("conflict.seen"), who === "" ? words.t("conflict.now") : words.t("conflict.theirs", { who }), words.t("conflict.yours")];
   const rows = differing.map(({ field, seen, mine, theirs: now, clash }) => {
     const changed = mine !== seen && mine !== now;
     const option = (/** @type {"theirs" | "mine"} */ which, /** @type {any} */ value) => {
       const input = h("input", { type: "radio", name: `conflict-${field}`, value: which, checked: which === (clash ? "theirs" : "mine") });
       return h("label.conflict__option", {}, input, h("span", {}, said(field, value)));
     };
-    return h("tr", { "data-field": field, "data-clash": clash }, h("th", { scope: "row" }, name(field)), h("td.muted", {}, said(field, seen)),
-      h("td", {}, changed ? option("theirs", now) : said(field, now)), h("td", {}, changed ? option("mine", mine) : h("span.quiet", {}, words.t("conflict.same"))));
+    const cells = [[said(field, seen)], [changed ? option("theirs", now) : said(field, now)], [changed ? option("mine", mine) : h("span.quiet", {}, words.t("conflict.same"))]];
+    return h("tr", { "data-field": field, "data-clash": clash }, h("th", { scope: "row" }, name(field)), ...cells.map((cell, index) => h("td", { "data-head": heads[index + 1] }, ...cell)));
   });
-  const heads = [words.t("conflict.field"), words.t("conflict.seen"), who === "" ? words.t("conflict.now") : words.t("conflict.theirs", { who }), words.t("conflict.yours")];
   const table = h("table.table.conflict", {}, h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, ...rows));
   const answer = await ask(words.t("conflict.title", { number: theirs.number }), [h("p", { dir: "auto" }, theirs.title), table, h("p.muted", {}, words.t("conflict.text"))], [
     { value: "save", text: words.t("conflict.save"), kind: "primary" },

@@ -239,7 +239,7 @@ export class Detail {
    * @param {Incident} seen as it was on the screen when the change was made
    */
   async #change(incident, change, seen) {
-    if (!(await settle(this.desk, incident, change, seen)) || this.#id !== incident.id) return;
+    if (!(await settle(this.desk, incident, change, seen, this.#timeline[0]?.actor ?? "")) || this.#id !== incident.id) return;
     this.#wanted = null;
     // What was typed has been sent or given up; the feed brings what holds.
     if (!("level" in change || "status" in change)) for (const { name, input } of this.inputs) input.value = typedFigure(name, this.#seen[name]);

@@ -54,7 +54,7 @@ export class Head {
     write(this.township, words.name(system?.township) || words.t("title"));
     write(this.clock, words.time(now));
     put(this.clock, "data-live", String(live));
-    const mode = system?.mode ?? "peace";
+    const mode = (live ? system?.mode : null) ?? "unknown";
     write(this.mode, words.t(`mode.${mode}`));
     put(this.mode, "data-mode", mode);
     put(document.body, "data-mode", mode);
@@ -70,7 +70,7 @@ export class Head {
 
   async #changeMode() {
     const { words, model } = this.desk;
-    const present = model.topics.system?.mode ?? "peace";
+    const present = model.topics.system?.mode ?? "unknown";
     const answer = await ask(words.t("mode.title", { mode: words.t(`mode.${present}`) }), [h("p", {}, words.t("mode.text"))], [
       { value: "", text: words.t("cancel") },
       ...MODES.filter((mode) => mode !== present).map((mode) => ({ value: mode, text: words.t("mode.to", { mode: words.t(`mode.${mode}`) }), kind: mode === "war" ? /** @type {const} */ ("danger") : undefined })),

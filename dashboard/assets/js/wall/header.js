@@ -38,7 +38,7 @@ export class Header {
     write(this.clock, heardAt === null ? "--:--:--" : words.time(heardAt));
     write(this.clockNote, heardAt === null ? "" : link === "fresh" ? words.day(heardAt) : words.t("clock.stopped"));
     write(this.township, words.name(system?.township) || words.t("title"));
-    const mode = system?.mode ?? null;
+    const mode = system === null ? null : (system.mode ?? "unknown");
     put(document.body, "data-mode", mode);
     write(this.mode, mode === null ? "" : words.t(`mode.${mode}`));
     for (const { role, name } of this.people) {
