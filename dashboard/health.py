@@ -1,13 +1,15 @@
 """What operators and machines ask: is it alive (`/healthz`), can it serve (`/readyz`), how does it go (`/metrics`)."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
 from flask import Blueprint, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
 from dashboard.gate import Gate
+from foundation import disk
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.loops import SupervisedThread
@@ -18,6 +20,10 @@ PARTS_WAIT_S = 30.0
 
 SCRAPER_SECRET = "metrics"
 """The secret that a Prometheus shows: an access token lives only 15 minutes."""
+
+disk_days_left = Gauge(
+    "fenghuo_disk_days_left", "Days until the disk is full at the rate of the last week; NaN: unknown"
+)
 
 
 class Health:
@@ -39,6 +45,7 @@ class Health:
         self._threads = threads
         self._started_at = clock.monotonic()
         self._complete = False
+        disk_days_left.set_function(lambda: _days_left(gate, clock))
 
     def blueprint(self) -> Blueprint:
         """The routes."""
@@ -62,6 +69,11 @@ class Health:
         ready = database == "ok" and self._complete and "stopped" not in loops.values()
         state = "ready" if ready else "not ready"
         return _json({"state": state, "database": database, **parts, "ingest": ingest, **loops}, 200 if ready else 503)
+
+
+def _days_left(gate: Gate, clock: Clock) -> float:
+    days = disk.days_left(gate.settings.home, clock.now())
+    return math.nan if days is None else days
 
 
 def _metrics() -> Response:

@@ -22,7 +22,7 @@ from dashboard.trust import TRUST_PATH
 from fenghuo.certificates import shown_by
 from fenghuo.clock_discipline import is_disciplined
 from fenghuo.https import LEAF_FILE
-from foundation import journal
+from foundation import disk, journal
 from foundation.clock import Clock, from_epoch_ms
 from foundation.database import MIN_FREE_BYTES, Database
 from foundation.errors import UserError
@@ -34,6 +34,7 @@ from operations.mqtt import BrokerAddress
 from operations.readings import newest_of_all
 from operations.sensing import FUTURE_TOLERANCE_MS
 
+DISK_DAYS_WANTED = 60
 COMFORTABLE_BYTES = 2 * 1024**3
 RECEIVE_BUFFER_WANTED = 2 * 1024 * 1024
 EARLIEST_PLAUSIBLE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -108,6 +109,13 @@ def _disk(patient: Patient) -> Finding:
         )
     if free < COMFORTABLE_BYTES:
         return Finding("disk", "warn", found, "free some before the flood season")
+    days = disk.days_left(settings.home, patient.clock.now())
+    if days is not None and days < disk.LONGEST_DAYS:
+        found += f"; lasts {days:.0f} days at the rate of the last week"
+        if days < DISK_DAYS_WANTED:
+            return Finding(
+                "disk", "warn", found, "free some, or keep readings for fewer days (FENGHUO_KEEP_READINGS_DAYS)"
+            )
     return Finding("disk", "ok", found)
 
 

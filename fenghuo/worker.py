@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import socketio
 
+from foundation import disk
 from foundation.clock import Clock, SystemClock
 from foundation.database import Database
 from foundation.identifiers import new_id
@@ -24,11 +25,13 @@ from operations.broker import EmbeddedBroker
 from operations.ingest import Ingest
 from operations.mapping import load_mapping
 from operations.mqtt import Subscriber
+from operations.retention import Keep, purge_some
 from operations.rollups import roll_up_due
 from operations.sensing import Sensing
 
 REPORT_EVERY_S = 2.0
 ROLL_UP_EVERY_S = 10.0
+RETAIN_EVERY_S = 600.0
 ROLL_UP_PAUSE_S = 0.1
 """Between two transactions: whoever waits to write a reading comes in here."""
 DIAL_AGAIN_S = 1.0
@@ -44,6 +47,9 @@ class Worker:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
+        self._keep = Keep(
+            settings.keep_readings_days, settings.keep_minutes_days, settings.keep_hours_days, settings.keep_logins_days
+        )
         self._database = Database(settings.database)
         self._mapping = load_mapping(settings.home, settings.zone)
         self._ingest = Ingest(Sensing(self._database, clock), self._mapping, clock)
@@ -57,7 +63,11 @@ class Worker:
         await asyncio.to_thread(await_schema, self._database)
         self._ingest.start()
         source = await self._open_source()
-        tasks = [asyncio.create_task(supervised("roll-ups", self._roll_up)), *self._reports()]
+        tasks = [
+            asyncio.create_task(supervised("roll-ups", self._roll_up)),
+            asyncio.create_task(supervised("retention", self._retain)),
+            *self._reports(),
+        ]
         await self._stopping.wait()
         for task in tasks:
             task.cancel()
@@ -95,7 +105,20 @@ class Worker:
 
     def _roll_up_some(self) -> int:
         with self._database.writing() as session:
-            return roll_up_due(session)
+            return roll_up_due(session, self._keep.rolled_from(self._clock.now()))
+
+    async def _retain(self) -> None:
+        while True:
+            # The disk fills more slowly than this is tried again.
+            with guarded("retention"):
+                await asyncio.to_thread(disk.sample, self._settings.home, self._clock.now())
+                while await asyncio.to_thread(self._purge_some):
+                    await asyncio.sleep(ROLL_UP_PAUSE_S)
+            await asyncio.sleep(RETAIN_EVERY_S)
+
+    def _purge_some(self) -> int:
+        with self._database.writing() as session:
+            return purge_some(session, self._clock.now(), self._keep)
 
     def _reports(self) -> list[asyncio.Task[None]]:
         node = new_id()

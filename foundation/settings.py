@@ -102,6 +102,18 @@ class Settings(BaseSettings):
     confirm_hours: float = Field(168, gt=0, le=10_000)
     """After so many hours an amount (stock, team, shelter) that nobody confirmed is shown as unconfirmed."""
 
+    keep_readings_days: int = Field(400, ge=0, le=36_500)
+    """Raw readings older than so many days are deleted; 0 keeps them for ever. Their minute and hour figures have a life of their own."""
+
+    keep_minutes_days: int = Field(1100, ge=0, le=36_500)
+    """The same for the minute figures."""
+
+    keep_hours_days: int = Field(0, ge=0, le=36_500)
+    """The same for the hour figures."""
+
+    keep_logins_days: int = Field(1, ge=1, le=36_500)
+    """Logins, join links and pairings are deleted so many days after they ended, at the latest. The journal goes on telling of them."""
+
     secure_cookies: bool = False
     """True behind a proxy that speaks https: cookies are then sent only over it. False here, or a plain-http LAN could not log in."""
 

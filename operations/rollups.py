@@ -53,9 +53,11 @@ HOUR = Figures(
 )
 
 
-def roll_up_due(session: Session) -> int:
+def roll_up_due(session: Session, kept_from: int = 0) -> int:
     """Compute anew minutes and hours that got readings since the last time, late ones included; give for how many sensors, 0 when none is due.
 
+    What lies before `kept_from` (epoch ms, a whole hour) stays as it is: its raw readings were purged, and a late one among them must not replace
+    what was computed from all.
     At most `ROWS_AT_ONCE` raw readings (and the rest of the minute of the last one); what is left stays due. The session must be a
     writing one: a reading that arrives meanwhile waits, and makes its span due again.
     """
@@ -72,9 +74,12 @@ def roll_up_due(session: Session) -> int:
     for key, start, end in session.execute(query).all():
         if left <= 0:
             break
-        stop, rows = _piece(connection, key, start - start % MINUTE_MS, end - end % MINUTE_MS + MINUTE_MS, left)
-        _roll_up(connection, key, start, stop)
-        rest = {"due_from": stop, "due_to": end} if stop <= end else {"due_from": None, "due_to": None}
+        start, rows = max(start, kept_from), 0
+        stop = start
+        if start <= end:
+            stop, rows = _piece(connection, key, start - start % MINUTE_MS, end - end % MINUTE_MS + MINUTE_MS, left)
+            _roll_up(connection, key, start, stop)
+        rest = {"due_from": stop, "due_to": end} if start <= end and stop <= end else {"due_from": None, "due_to": None}
         connection.execute(update(newest).where(newest.c.sensor_key == key).values(rest))
         left, done = left - rows, done + 1
     return done
