@@ -11,7 +11,7 @@ from flask import Flask, has_request_context, request
 
 from dashboard.dash_page import DashPage
 from dashboard.messages import Lang, catalogue
-from dataviz.hydrograph import hydrograph
+from dataviz.hydrograph import MARK_COLOUR, hydrograph
 from dataviz.screen import LEAST_ARCMIN, TARGET_ARCMIN, share_of_diagonal
 from dataviz.theme import read_tokens
 from foundation.settings import Settings
@@ -88,7 +88,7 @@ def page_config(settings: Settings, timing: Timing, lang: Lang) -> dict[str, Any
         "hold_s": timing.hold_s,
         "confirm_h": settings.confirm_hours,
         "map": MAP_URL,
-        "colours": {str(level): tokens[f"level-{level}"] for level in (1, 2, 3, 4)},
+        "colours": {kind: tokens[f"level-{rank}"] for kind, rank in MARK_COLOUR.items()},
     }
 
 
@@ -154,6 +154,7 @@ def _layout(settings: Settings) -> html.Div:
             header,
             banner,
             html.Div(id="trouble", className="wall-trouble", hidden=True, role="status"),
+            html.Div(id="alarms", className="wall-alarms", hidden=True, role="status"),
             scenes,
             footer,
             html.Div(graph, id="river-figure"),

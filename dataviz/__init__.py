@@ -1,1 +1,1 @@
-"""Data to pictures: pure functions from pandas frames and numbers to figures, gauges and map layers."""
+"""Data to pictures: pure functions from pandas frames and numbers to figures and sizes."""

@@ -13,8 +13,8 @@ from dataviz.theme import level_colour, template
 
 MarkKind = Literal["alert", "guarantee", "limit", "design", "check"]
 
-MARK_LEVEL: dict[MarkKind, int] = {"limit": 3, "alert": 2, "design": 2, "guarantee": 1, "check": 1}
-"""The level at which a value beyond the mark is shown."""
+MARK_COLOUR: dict[MarkKind, int] = {"limit": 3, "alert": 2, "design": 2, "guarantee": 1, "check": 1}
+"""Which of the four warning colours a mark is drawn in; it says how bad, and is no level of an incident."""
 
 POINTS = 1200
 """Points drawn at most: about two for each pixel column of a wide chart."""
@@ -66,7 +66,7 @@ def hydrograph(
 
 def draw_mark(figure: go.Figure, mark: Mark, tokens: Mapping[str, str], text_px: float) -> None:
     """Draw one mark across the picture, named and numbered at its right end, and widen the picture so that it is inside."""
-    colour = level_colour(tokens, MARK_LEVEL[mark.kind])
+    colour = level_colour(tokens, MARK_COLOUR[mark.kind])
     figure.add_shape(
         type="line",
         xref="paper",

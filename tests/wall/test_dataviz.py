@@ -7,9 +7,8 @@ import pandas as pd
 import pytest
 
 from dataviz.downsample import downsample, with_gaps
-from dataviz.gauge import arc, coverage, position
 from dataviz.hydrograph import Mark, hydrograph
-from dataviz.screen import share_of_diagonal, text_size
+from dataviz.screen import share_of_diagonal
 from dataviz.theme import level_colour, read_tokens, template
 
 TOKENS_CSS = (Path(__file__).parents[2] / "dashboard/assets/css/tokens.css").read_text(encoding="utf-8")
@@ -24,28 +23,6 @@ def frame(values: list[float], step: str = "1h") -> pd.DataFrame:
 @pytest.mark.parametrize(("distance_m", "arcmin", "pixels"), [(5, 16, 37), (5, 20, 46), (8, 16, 59), (8, 20, 73)])
 def test_text_on_a_55_inch_panel_has_the_published_sizes(distance_m: float, arcmin: float, pixels: int) -> None:
     assert share_of_diagonal(55, distance_m, arcmin) * np.hypot(1920, 1080) == pytest.approx(pixels, abs=0.7)
-
-
-@pytest.mark.parametrize("distance_m", [1, 2, 3.5, 5, 8])
-@pytest.mark.parametrize("size", [(1366, 768), (1920, 1080), (3840, 2160)])
-def test_no_text_is_smaller_than_sixteen_minutes_of_arc(distance_m: float, size: tuple[int, int]) -> None:
-    type_size = text_size(55, distance_m, *size)
-    least = share_of_diagonal(55, distance_m, 16) * np.hypot(*size)
-    assert type_size.least_px >= least - 1e-9
-    assert type_size.root_px >= type_size.least_px - 1e-9
-
-
-def test_the_same_panel_at_four_times_the_pixels_has_text_twice_as_large() -> None:
-    assert text_size(55, 3.5, 3840, 2160).root_px == pytest.approx(2 * text_size(55, 3.5, 1920, 1080).root_px)
-
-
-def test_far_seats_get_the_compact_arrangement() -> None:
-    assert text_size(55, 3.5, 1920, 1080).density == "full"
-    assert text_size(55, 6, 1920, 1080).density == "compact"
-
-
-def test_an_absurd_distance_still_leaves_a_layout() -> None:
-    assert 1920 / text_size(24, 60, 1920, 1080).root_px == pytest.approx(30)
 
 
 def test_a_screen_without_size_is_refused() -> None:
@@ -144,24 +121,3 @@ def test_naive_times_are_refused() -> None:
     rows["at"] = rows["at"].dt.tz_localize(None)
     with pytest.raises(ValueError):
         hydrograph(rows, [], TOKENS, unit="m", gap=pd.Timedelta("1h"), timezone="UTC")
-
-
-def test_a_shortage_is_measured_against_the_need() -> None:
-    assert coverage(30, 120).missing == 90
-    assert coverage(30, 120).share == 0.25
-    assert coverage(120, 30).need_at == 0.25
-    assert coverage(0, 0).missing == 0
-    with pytest.raises(ValueError):
-        coverage(float("nan"), 1)
-
-
-def test_a_position_is_held_at_the_ends_of_the_scale() -> None:
-    assert [position(v, 10, 20) for v in (0, 10, 15, 20, 99)] == [0, 0, 0.5, 1, 1]
-    with pytest.raises(ValueError):
-        position(1, 5, 5)
-
-
-def test_an_arc_of_three_quarters_takes_the_long_way() -> None:
-    assert arc(50, 50, 40, 0, 270) == "M 50.00 10.00 A 40 40 0 1 1 10.00 50.00"
-    with pytest.raises(ValueError):
-        arc(0, 0, 1, 0, 360)

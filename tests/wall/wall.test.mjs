@@ -6,7 +6,9 @@ import { amountState, linkState, readingState, shiftState, span } from "../../da
 import { Model } from "../../dashboard/assets/js/model.js";
 import { pageOf } from "../../dashboard/assets/js/wall/paging.js";
 import { fit, overlap, placeLabels } from "../../dashboard/assets/js/wall/projection.js";
-import { judge, nextMark, trend } from "../../dashboard/assets/js/wall/risk.js";
+import { alarmText } from "../../dashboard/assets/js/wall/alarmline.js";
+import { pageAt, pagesOf, timeOf } from "../../dashboard/assets/js/wall/arrangement.js";
+import { isAlarm, judge, nextMark, trend } from "../../dashboard/assets/js/wall/risk.js";
 import { Rotation } from "../../dashboard/assets/js/wall/rotation.js";
 import { troubleOf, troubleText } from "../../dashboard/assets/js/trouble.js";
 import { textSize } from "../../dashboard/assets/js/wall/screen.js";
@@ -72,13 +74,13 @@ test("readings that come late are told with how late they are", () => {
 });
 
 test("when no reading can arrive, nobody is sent to a station that may be well", () => {
-  const words = new Words("zh", { "wall.act.lost": "派人", "wall.act.stopped": "停止" }, "Asia/Shanghai");
+  const words = new Words("zh", { "wall.act.missing": "派人", "wall.act.stopped": "停止" }, "Asia/Shanghai");
   const model = new Model();
   model.replace({ readings: { a: gauge({}) }, system: system("full", { state: "stopped", reason: "disk_full" }) });
   const [stopped] = sense(model, 10 * HOUR, "fresh");
   assert.ok(stopped);
   assert.deepEqual([stopped.state, meaning(words, stopped).text], ["lost", "停止"]);
-  assert.ok(stopped.judgement.level > 0);
+  assert.ok(stopped.judgement.missing);
   assert.equal(meaning(words, { ...stopped, stopped: false }).text, "派人");
 });
 
@@ -86,19 +88,55 @@ test("ages are told in the unit that suits them", () => {
   assert.deepEqual([59_999, 60_000, 7_200_000, 3 * 86_400_000].map((ms) => Object.values(span(ms))), [[59, "s"], [1, "min"], [2, "h"], [3, "d"]]);
 });
 
-test("a dead gauge raises the shown level and never lowers it", () => {
-  assert.equal(judge(gauge({}), "fresh").level, 0);
-  assert.equal(judge(gauge({}), "lost").level, 3);
+test("a dead gauge stands before those that are well, and what it said last counts on", () => {
+  const dead = judge(gauge({}), "lost");
+  assert.deepEqual([dead.sign, dead.missing, isAlarm(dead)], ["missing", true, false]);
+  assert.ok(dead.rank < judge(gauge({}), "fresh").rank);
   for (const value of [10.5, 12.5]) {
-    const alive = judge(gauge({ value }), "fresh").level;
-    assert.ok(judge(gauge({ value }), "lost").level <= alive);
+    const alive = judge(gauge({ value }), "fresh");
+    const silent = judge(gauge({ value }), "lost");
+    assert.equal(silent.sign, alive.sign);
+    assert.ok(silent.missing && silent.rank < alive.rank);
   }
 });
 
-test("the highest mark that was passed counts", () => {
-  const { level, over } = judge(gauge({ value: 12.5 }), "fresh");
-  assert.deepEqual([level, over], [1, 0.5]);
-  assert.equal(judge(gauge({ marks: [], normal: [0, 7] }), "fresh").level, 3);
+test("the highest mark that was passed counts, and it is no level", () => {
+  const { sign, over } = judge(gauge({ value: 12.5 }), "fresh");
+  assert.deepEqual([sign, over], ["guarantee", 0.5]);
+  assert.equal(judge(gauge({ value: 10.5 }), "fresh").sign, "alert");
+  assert.equal(judge(gauge({ marks: [], normal: [0, 7] }), "fresh").sign, "range");
+});
+
+test("a number that no column can hold is named so, whole, and passes no mark", () => {
+  const words = new Words("zh", { "wall.out_of_range": "超出量程" }, "Asia/Shanghai");
+  for (const value of [1e300, -1e300, Infinity, 123456789012.345]) {
+    assert.equal(words.number(value, 2), "超出量程");
+    assert.equal(judge(gauge({ value }), "fresh").sign, "range");
+  }
+  assert.deepEqual([words.number(842.1, 2), words.number(-123456.789, 6), words.number(999999.4, 3), words.number(null, 1)], ["842.10", "−123457", "999999.4", "—"]);
+});
+
+test("what is wrong is said in one line, the worst named as far as there is room", () => {
+  const words = new Words("zh", { "wall.sign.guarantee": "超保", "wall.sign.missing": "缺测", "wall.alarms.count": "{sign} {n} 站", "wall.alarms.all": "{count}：{names}", "wall.alarms.some": "{count}：{names}等",
+    "wall.alarms.then": "；", "wall.and": "、" }, "Asia/Shanghai");
+  const model = new Model();
+  const station = (/** @type {string} */ zh) => ({ ...gauge({}).station, name: { zh, en: zh } });
+  model.replace({ readings: { a: gauge({ value: 13, at: HOUR, station: station("碧寨站") }), b: gauge({ value: 13, at: HOUR, station: station("半坡沟站") }), c: gauge({ station: station("梨树沟站") }) } });
+  const sensed = sense(model, HOUR, "fresh");
+  assert.equal(alarmText(words, sensed, 99), "超保 2 站：碧寨站、半坡沟站；缺测 1 站");
+  assert.equal(alarmText(words, sensed, 17), "超保 2 站：碧寨站等；缺测 1 站");
+  assert.equal(alarmText(words, sensed, 5), "超保 2 站；缺测 1 站");
+});
+
+test("far seats see fewer panels at once, and each page is long enough to be read", () => {
+  assert.equal(pagesOf("full", "overview").length, 0);
+  assert.ok(pagesOf("medium", "overview").every((page) => page.includes("incidents-open") && page.includes("rivers")));
+  assert.ok(pagesOf("far", "sensors").length > pagesOf("medium", "sensors").length);
+  assert.equal(timeOf("full", "sensors", 25_000), 25_000);
+  assert.equal(timeOf("far", "sensors", 25_000), 60_000);
+  assert.equal(timeOf("far", "sensors", 0), 0);
+  assert.deepEqual([0, 0.5, 1].map((share) => pageAt(2, share, 0, false)), [0, 1, 1]);
+  assert.deepEqual([0, 12_000, 24_000].map((clock) => pageAt(2, 0, clock, true)), [0, 1, 0]);
 });
 
 test("a rising river says when it reaches the next mark", () => {
@@ -159,20 +197,38 @@ test("memory of a sensor's past is bounded", () => {
   assert.equal(model.topics.readings["a"]?.recent.length, 120);
 });
 
-test("abnormal rows stay in sight while the others come round", () => {
-  assert.deepEqual(pageOf(10, 4, 1, 0), { kept: 1, from: 1, to: 4, page: 1, pages: 3 });
-  assert.deepEqual(pageOf(10, 4, 1, 2), { kept: 1, from: 7, to: 10, page: 3, pages: 3 });
-  assert.deepEqual(pageOf(10, 2, 3, 1), { kept: 0, from: 1, to: 3, page: 2, pages: 2 });
-  assert.deepEqual(pageOf(3, 8, 1, 5), { kept: 1, from: 1, to: 3, page: 1, pages: 1 });
-  assert.equal(pageOf(5, 0, 0, 0).to, 0);
+const even = (/** @type {number} */ count) => Array.from({ length: count }, () => 10);
+
+test("an alarm's rows stay in sight while the others come round", () => {
+  assert.deepEqual(pageOf(even(10), 40, 1, 0), { kept: 1, from: 1, to: 4, page: 1, pages: 3 });
+  assert.deepEqual(pageOf(even(10), 40, 1, 2), { kept: 1, from: 7, to: 10, page: 3, pages: 3 });
+  assert.deepEqual(pageOf(even(3), 80, 1, 5), { kept: 0, from: 0, to: 3, page: 1, pages: 1 });
 });
 
-test("the type size is that of dataviz.screen", () => {
-  // share_of_diagonal(55, 3.5, 20) and (55, 3.5, 16)
+test("more alarms than there is room: the worst stay, the other alarms come round, and nothing else", () => {
+  for (const turn of [0, 1, 2, 3, 4, 5]) {
+    const { kept, from, to } = pageOf(even(20), 40, 8, turn);
+    assert.equal(kept, 2);
+    assert.ok(from >= 2 && to <= 8 && to - from === 2);
+  }
+});
+
+test("rows of two lines take the room of two, and one row is shown in the smallest box", () => {
+  assert.deepEqual(pageOf([10, 20, 10, 10], 30, 0, 0), { kept: 0, from: 0, to: 2, page: 1, pages: 2 });
+  assert.deepEqual(pageOf([10, 20, 10, 10], 30, 0, 1), { kept: 0, from: 2, to: 4, page: 2, pages: 2 });
+  assert.deepEqual(pageOf([10, 10], 5, 0, 0), { kept: 0, from: 0, to: 1, page: 1, pages: 2 });
+});
+
+test("the type size follows the distance of the seats", () => {
+  // Shares of the diagonal of 55 inches at 3.5 m, 20 and 16 minutes of arc.
   const size = textSize({ target: 0.014575, least: 0.01166 }, 1920, 1080);
   assert.ok(Math.abs(size.root - 32.1) < 0.1);
   assert.equal(size.density, "full");
-  assert.equal(textSize({ target: 0.025, least: 0.02 }, 1920, 1080).density, "compact");
+  // 5 m and 8 m: no text below 16 minutes, which leaves room for less.
+  const medium = textSize({ target: 0.020821, least: 0.016657 }, 1920, 1080);
+  assert.deepEqual([medium.density, Math.round(medium.least)], ["medium", 37]);
+  const far = textSize({ target: 0.033313, least: 0.02665 }, 1920, 1080);
+  assert.deepEqual([far.density, Math.round(far.least)], ["far", 59]);
 });
 
 test("the map keeps its points inside", () => {

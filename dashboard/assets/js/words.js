@@ -5,10 +5,23 @@ import { ZoneTimes } from "./zone.js";
 
 /** In English text the letters: the numerals of Chinese type are as wide as a Chinese character. */
 const ROMAN = { zh: ["", "Ⅰ", "Ⅱ", "Ⅲ", "Ⅳ"], en: ["", "I", "II", "III", "IV"] };
+/** The letters, for drawing on a badge. */
+export const LATIN = Object.freeze(ROMAN.en);
+/** No quantity that a township measures has so many digits: beyond it is a fault of the instrument, or of its mapping. */
+const SHOWN_BELOW = 1e6;
+/** Digits, point and sign of the longest number that columns are made for. */
+const LONGEST = 8;
+
+/** Whether a measured value can be shown and judged. @param {number} value */
+export function showable(value) {
+  return Number.isFinite(value) && Math.abs(value) < SHOWN_BELOW;
+}
 
 /** @typedef {import("./topics.js").Words} Both */
 
 export class Words {
+  #compact;
+
   /**
    * @param {"zh" | "en"} lang
    * @param {Record<string, string>} messages
@@ -18,6 +31,7 @@ export class Words {
     this.lang = lang;
     this.messages = messages;
     this.times = new ZoneTimes(lang, timezone);
+    this.#compact = new Intl.NumberFormat(lang === "zh" ? "zh-CN" : "en-GB", { notation: "compact", maximumSignificantDigits: 3 });
   }
 
   /**
@@ -48,13 +62,22 @@ export class Words {
   }
 
   /**
+   * A measured value; one that cannot be true is named so, whole, instead of half its digits.
+   *
    * @param {number | null} value
    * @param {number} decimals
    */
   number(value, decimals) {
-    if (value === null || !Number.isFinite(value)) return "—";
-    const text = value.toFixed(Math.min(6, Math.max(0, decimals)));
+    if (value === null || Number.isNaN(value)) return "—";
+    if (!showable(value)) return this.t("out_of_range");
+    const whole = Math.trunc(value).toString().length + (value < 0 && value > -1 ? 1 : 0);
+    const text = value.toFixed(Math.max(0, Math.min(decimals, LONGEST - 1 - whole)));
     return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
+  }
+
+  /** An amount that people keep: millions are told in short. @param {number} amount */
+  amount(amount) {
+    return showable(amount) ? String(Math.round(amount * 100) / 100) : this.#compact.format(amount);
   }
 
   /** @param {number} ms how long ago, or how long yet */
@@ -98,9 +121,10 @@ export class Words {
    *
    * @param {import("./staleness.js").State} state
    * @param {number | null} ms
+   * @param {boolean} [measured] whether it is a sensor's value that is missing when it is lost, or the server's word
    */
-  age(state, ms) {
+  age(state, ms, measured = true) {
     if (ms === null) return this.t("age.never");
-    return this.t(`age.${state}`, { span: this.span(ms) });
+    return this.t(`age.${state === "lost" && !measured ? "cut" : state}`, { span: this.span(ms) });
   }
 }

@@ -49,9 +49,4 @@ export class DeskWords extends Words {
   unit(name) {
     return this.has(`unit.${name}`) ? this.t(`unit.${name}`) : name;
   }
-
-  /** An amount without idle zeros. @param {number} amount */
-  amount(amount) {
-    return String(Math.round(amount * 100) / 100);
-  }
 }

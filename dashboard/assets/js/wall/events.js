@@ -1,7 +1,7 @@
 /** The newest events: as a list on the overview, and as one line at the foot of every scene. */
 
 import { h, put, write } from "../dom.js";
-import { RowList } from "./list.js";
+import { RowList, lengths } from "./list.js";
 import { Panel, badge, showLevel } from "./tile.js";
 
 /**
@@ -39,7 +39,7 @@ export class EventsPanel {
     const title = h("span.event-title");
     const where = h("span.event-where");
     const age = h("span.event-age");
-    const node = h("div.row.event", {}, h("div.event-head", {}, level, title), where, age);
+    const node = h("div.row.event", {}, h("div.line", {}, level, title), h("div.line", {}, where, age));
     /** @param {JournalEvent} event */
     const show = (event) => {
       const moment = this.#moment;
@@ -54,6 +54,7 @@ export class EventsPanel {
       write(where, [done, incident?.place || site, done === "" ? event.actor : ""].filter(Boolean).join(" · "));
       write(age, now === null ? "" : words.span(now - event.at));
       put(node, "data-new", now !== null && now - event.at < 60_000);
+      return lengths(level, title, where, age);
     };
     return { node, show };
   }

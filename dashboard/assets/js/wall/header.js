@@ -2,10 +2,13 @@
 
 import { h, place, put, write } from "../dom.js";
 import { troubleText } from "../trouble.js";
+import { textWidth } from "./projection.js";
 import { stamp } from "./tile.js";
 
 /** @typedef {import("./context.js").Moment} Moment */
 
+/** Names longer than this, in Chinese characters, are set smaller. */
+const LONG_TOWNSHIP = 8;
 const LINKS = /** @type {const} */ (["county", "worker", "media"]);
 
 export class Header {
@@ -37,7 +40,9 @@ export class Header {
     put(this.clock, "data-state", link);
     write(this.clock, heardAt === null ? "--:--:--" : words.time(heardAt));
     write(this.clockNote, heardAt === null ? "" : link === "fresh" ? words.day(heardAt) : words.t("clock.stopped"));
-    write(this.township, words.name(system?.township) || words.t("title"));
+    const township = words.name(system?.township) || words.t("title");
+    write(this.township, township);
+    put(this.township, "data-long", textWidth(township) > LONG_TOWNSHIP);
     const mode = system === null ? null : (system.mode ?? "unknown");
     put(document.body, "data-mode", mode);
     write(this.mode, mode === null ? "" : words.t(`mode.${mode}`));

@@ -2,9 +2,10 @@
 
 import { h, put, write } from "../dom.js";
 import { whatBecame } from "./events.js";
-import { RowList } from "./list.js";
-import { arrow, meaning } from "./sensors.js";
-import { AgeMark, Panel, badge, showLevel, stamp } from "./tile.js";
+import { RowList, lengths } from "./list.js";
+import { textWidth } from "./projection.js";
+import { arrow, meaning, unitOf } from "./sensors.js";
+import { AgeMark, Panel, SignMark, badge, showLevel, stamp } from "./tile.js";
 
 /**
  * @typedef {import("./context.js").Moment} Moment
@@ -14,6 +15,8 @@ import { AgeMark, Panel, badge, showLevel, stamp } from "./tile.js";
  */
 
 const LINES = 30;
+/** Titles longer than this, in Chinese characters, are set smaller. */
+const LONG_TITLE = 24;
 
 export class IncidentScene {
   /** @type {Moment | null} */
@@ -50,10 +53,11 @@ export class IncidentScene {
     for (const event of model.topics.journal) if (event.subject === incident.id) this.#lines.set(event.id, event);
     const lines = [...this.#lines.values()].sort((a, b) => b.id - a.id).slice(0, LINES);
     this.#lines = new Map(lines.map((line) => [line.id, line]));
-    stamp(this.node, { value: incident.number, at: heardAt, state: link, risk: incident.level });
+    stamp(this.node, { value: incident.number, at: heardAt, state: link });
     put(this.node, "data-level", incident.level);
-    showLevel(this.badge, words, incident.level, words.t("incident.level", { roman: words.roman(incident.level), name: words.t(`level.${incident.level}`) }));
+    showLevel(this.badge, words, incident.level, words.t(`level.${incident.level}`));
     write(this.title, incident.title);
+    put(this.title, "data-long", textWidth(incident.title) > LONG_TITLE);
     const site = words.name(model.site(incident.site)?.name);
     write(this.where, [words.t(`class.${incident.class}`), incident.place || site, words.t("incident.number", { number: incident.number }), words.t("incident.by", { by: incident.by }), ...toll(words, incident)].filter(Boolean).join(" · "));
     write(this.since, now === null ? "" : words.t("incident.since", { span: words.span(now - incident.at), at: words.moment(incident.at, now) }));
@@ -71,7 +75,7 @@ export class IncidentScene {
     const site = model.site(incident.site);
     const lat = incident.lat ?? site?.lat ?? null;
     const lon = incident.lon ?? site?.lon ?? null;
-    if (lat === null || lon === null) return sensed.filter(({ judgement }) => judgement.level > 0);
+    if (lat === null || lon === null) return sensed.filter(({ judgement }) => judgement.sign !== null);
     const shrink = Math.cos((lat * Math.PI) / 180);
     const far = (/** @type {Sensed} */ { sensor: { station } }) => (station.lat === null || station.lon === null ? Infinity : Math.hypot(station.lat - lat, (station.lon - lon) * shrink));
     return [...sensed].sort((a, b) => far(a) - far(b)).slice(0, 12);
@@ -81,7 +85,7 @@ export class IncidentScene {
     const time = h("span.log-time");
     const text = h("span.log-text");
     const actor = h("span.log-actor");
-    const node = h("div.row.log", {}, time, text, actor);
+    const node = h("div.row.line.log", {}, time, text, actor);
     /** @param {JournalEvent} event */
     const show = (event) => {
       if (this.#moment === null) return;
@@ -89,32 +93,36 @@ export class IncidentScene {
       write(time, words.moment(event.at, now ?? event.at));
       write(text, whatBecame(words, event) || words.name(event.summary));
       write(actor, event.actor);
+      return lengths(time, text, actor);
     };
     return { node, show };
   }
 
   #nearRow() {
-    const level = badge();
+    const sign = new SignMark();
     const name = h("span.sensor-name");
     const value = h("span.value");
     const unit = h("span.unit");
+    const direction = h("span.arrow");
     const said = h("span.said");
     const mark = new AgeMark();
-    const node = h("div.row.near", {}, h("span.sensor-head", {}, level, name), h("span.sensor-value", {}, value, unit), said, mark.node);
+    const node = h("div.row.near", {}, h("div.line", {}, sign.node, name, h("span.measure", {}, value, unit, direction)), h("div.line", {}, said, mark.node));
     /** @param {Sensed} sensed */
     const show = (sensed) => {
       if (this.#moment === null) return;
       const { words, now } = this.#moment;
       const { sensor, state, judgement } = sensed;
-      stamp(node, { value: sensor.value, at: sensor.at, state, risk: judgement.level });
-      showLevel(level, words, judgement.level);
+      stamp(node, { value: sensor.value, at: sensor.at, state, sign: judgement.sign });
+      sign.show(words, judgement);
       write(name, `${words.name(sensor.station.name)} ${words.name(sensor.name)}`);
       write(value, `${words.number(sensor.value, sensor.decimals)}`);
-      write(unit, `${sensor.unit} ${arrow(sensed)}`);
+      write(unit, unitOf(sensor));
+      write(direction, arrow(sensed));
       const said_ = meaning(words, sensed);
       write(said, said_.text);
       put(said, "data-kind", said_.kind);
       mark.show(words, state, sensor.at === null || now === null ? null : now - sensor.at);
+      return lengths(sign.node, name, value, unit, said, mark.node);
     };
     return { node, show };
   }
@@ -130,6 +138,6 @@ function toll(words, { deaths, injuries, loss }) {
   return [
     deaths ? words.t("toll.deaths", { n: deaths }) : "",
     injuries ? words.t("toll.injuries", { n: injuries }) : "",
-    loss ? words.t("toll.loss", { n: words.number(loss / 10_000, loss % 10_000 === 0 ? 0 : 1), m: words.number(loss / 1e6, 2) }) : "",
+    loss ? words.t("toll.loss", { n: words.amount(loss / 10_000), m: words.amount(loss / 1e6) }) : "",
   ];
 }

@@ -1,11 +1,11 @@
-/** A list that shows whole rows only: as many as its box holds, the others on further pages. */
+/** A list that shows whole rows only: as many as its box holds, the others on further pages. Rows may differ in height: a long name takes two lines. */
 
 import { put } from "../dom.js";
 import { pageOf } from "./paging.js";
 
 /**
  * @template T
- * @typedef {{node: HTMLElement, show: (item: T, seen: boolean) => void}} Row
+ * @typedef {{node: HTMLElement, show: (item: T, seen: boolean) => string | void}} Row show gives what the row's height depends on, where that changes
  */
 
 /** How long a page of a list stays, when not all rows fit. */
@@ -15,10 +15,12 @@ const PAGE_MS = 8000;
 export class RowList {
   /** @type {Map<string, Row<T>>} */
   #rows = new Map();
-  /** Rows that fit; none in a box that is too small for one. */
-  #capacity = 1;
-  #rowHeight = 0;
+  /** By row, in pixels with the space between two rows. @type {Map<string, number>} */
+  #heights = new Map();
+  #room = 0;
   #order = "";
+  /** @type {Map<string, string>} */
+  #forms = new Map();
   /** @type {[[string, T][], number, number] | null} what was shown last */
   #shown = null;
   page = 1;
@@ -36,12 +38,9 @@ export class RowList {
     this.columns = options.columns ?? 1;
     box.classList.add("rows");
     put(box, "style", this.columns > 1 ? `--columns:${this.columns}` : null);
-    new ResizeObserver(() => {
-      const before = this.#capacity;
-      this.#measure();
-      // At once, not at the next beat: the banner of a lost server takes room, and half a row must not be seen.
-      if (this.#capacity !== before && this.#shown !== null) this.show(...this.#shown);
-    }).observe(box);
+    // At once, not at the next beat: the banner of a lost server takes room, and half a row must not be seen.
+    new ResizeObserver(() => this.#again()).observe(box);
+    void document.fonts.ready.then(() => this.#again());
   }
 
   /**
@@ -49,23 +48,59 @@ export class RowList {
    *
    * @param {[string, T][]} items
    * @param {number} clock milliseconds that only grow, for turning pages
-   * @param {number} [pinned] so many of the first rows are abnormal and stay in sight on every page
+   * @param {number} [pinned] so many of the first rows are alarms and stay in sight on every page
    */
   show(items, clock, pinned = 0) {
     this.#shown = [items, clock, pinned];
     const wanted = items.map(([id]) => id);
     const order = wanted.join("\n");
     if (order !== this.#order) this.#arrange(wanted, order);
-    const cut = pageOf(items.length, this.#capacity, this.paged ? pinned : 0, this.paged ? Math.floor(clock / PAGE_MS) : 0);
+    this.#page(wanted, clock, pinned);
+    let changed = false;
+    for (const [id, item] of items) {
+      const row = this.#rows.get(id);
+      if (row === undefined) continue;
+      const form = row.show(item, !row.node.hidden) ?? "";
+      if (form === this.#forms.get(id)) continue;
+      this.#forms.set(id, form);
+      changed = true;
+    }
+    if (!changed) return;
+    this.#measure();
+    this.#page(wanted, clock, pinned);
+  }
+
+  /** Measure and show again: the box or the letters have another size. */
+  #again() {
+    if (this.#shown === null) return;
+    this.#measure();
+    const [items, clock, pinned] = this.#shown;
+    this.#page(items.map(([id]) => id), clock, pinned);
+    for (const [id, item] of items) this.#rows.get(id)?.show(item, this.#rows.get(id)?.node.hidden === false);
+  }
+
+  /** @param {string[]} wanted @param {number} clock @param {number} pinned */
+  #page(wanted, clock, pinned) {
+    if (this.#room === 0) return;
+    const cut = pageOf(this.#lines(wanted), this.#room, Math.ceil((this.paged ? pinned : 0) / this.columns), this.paged ? Math.floor(clock / PAGE_MS) : 0);
     this.page = cut.page;
     this.pages = cut.pages;
-    items.forEach(([id, item], place) => {
+    wanted.forEach((id, place) => {
+      const line = Math.floor(place / this.columns);
       const row = this.#rows.get(id);
-      if (row === undefined) return;
-      const seen = place < cut.kept || (place >= cut.from && place < cut.to);
-      put(row.node, "hidden", !seen);
-      row.show(item, seen);
+      if (row !== undefined) put(row.node, "hidden", !(line < cut.kept || (line >= cut.from && line < cut.to)));
     });
+  }
+
+  /** Heights of the lines, each of as many rows as there are columns. @param {string[]} wanted */
+  #lines(wanted) {
+    /** @type {number[]} */
+    const lines = [];
+    wanted.forEach((id, place) => {
+      const line = Math.floor(place / this.columns);
+      lines[line] = Math.max(lines[line] ?? 0, this.#heights.get(id) ?? 0);
+    });
+    return lines;
   }
 
   /** @param {string[]} wanted @param {string} order */
@@ -76,6 +111,8 @@ export class RowList {
       if (keep.has(id)) continue;
       row.node.remove();
       this.#rows.delete(id);
+      this.#heights.delete(id);
+      this.#forms.delete(id);
     }
     wanted.forEach((id, index) => {
       let row = this.#rows.get(id);
@@ -85,15 +122,23 @@ export class RowList {
       }
       if (this.box.children[index] !== row.node) this.box.insertBefore(row.node, this.box.children[index] ?? null);
     });
-    this.#measure();
   }
 
+  /** Ask for the heights of all rows, in one layout. */
   #measure() {
-    const sample = [...this.#rows.values()].find((row) => !row.node.hidden)?.node;
-    const height = this.box.clientHeight;
-    if (sample !== undefined && sample.offsetHeight > 0) this.#rowHeight = sample.offsetHeight;
-    if (height === 0 || this.#rowHeight === 0) return;
+    if (this.box.clientHeight === 0) return;
+    for (const { node } of this.#rows.values()) put(node, "hidden", null);
     const gap = parseFloat(getComputedStyle(this.box).rowGap) || 0;
-    this.#capacity = Math.floor((height + gap + 1) / (this.#rowHeight + gap)) * this.columns;
+    for (const [id, { node }] of this.#rows) this.#heights.set(id, node.getBoundingClientRect().height + gap);
+    this.#room = this.box.clientHeight + gap + 1;
   }
+}
+
+/**
+ * What a row's height depends on: how long its texts are.
+ *
+ * @param {Element[]} nodes
+ */
+export function lengths(...nodes) {
+  return nodes.map((node) => (node.hasAttribute("hidden") ? "" : (node.textContent ?? "").length)).join();
 }

@@ -7,6 +7,8 @@ import { linkState } from "../staleness.js";
 import { place, put, write } from "../dom.js";
 import { DutyPanel } from "./duty.js";
 import { EventsPanel, Ticker } from "./events.js";
+import { AlarmLine } from "./alarmline.js";
+import { pageAt, pagesOf, timeOf } from "./arrangement.js";
 import { Header } from "./header.js";
 import { IncidentScene } from "./incident.js";
 import { IncidentsPanel } from "./incidents.js";
@@ -46,6 +48,9 @@ class Wall {
   #model = new Model();
   #dirty = false;
   #scene = "";
+  /** @type {import("./arrangement.js").Density} */
+  #density = "full";
+  #arranged = "";
   /** @type {string | null} */
   #promoted = null;
   #refreshedAt = -Infinity;
@@ -66,9 +71,10 @@ class Wall {
     const fixed = asked.get("scene");
     const sceneMs = fixed !== null ? 0 : seconds(asked.get("rotate"), config.scene_s) * 1000;
     const scenes = fixed !== null && config.scenes.includes(fixed) ? [fixed] : config.scenes;
-    this.rotation = new Rotation(scenes, { sceneMs, holdMs: seconds(asked.get("hold"), config.hold_s) * 1000 }, performance.now());
+    this.rotation = new Rotation(scenes, { sceneMs, holdMs: seconds(asked.get("hold"), config.hold_s) * 1000, timeOf: (scene) => timeOf(this.#density, scene, sceneMs) }, performance.now());
     this.bar = new SceneBar(place("scenes"), [...config.scenes, PROMOTED], words);
     this.header = new Header(words);
+    this.alarms = new AlarmLine(words);
     this.ticker = new Ticker(place("ticker"));
     this.incidents = new IncidentsPanel(place("overview-left"), words);
     this.rivers = new RiversPanel(place("overview-left"), words);
@@ -156,6 +162,7 @@ class Wall {
     document.documentElement.style.setProperty("--least", `${size.least.toFixed(2)}px`);
     put(document.body, "data-density", size.density);
     this.#least = size.least;
+    this.#density = size.density;
   }
 
   #draw() {
@@ -164,6 +171,9 @@ class Wall {
     const incident = this.#grave();
     const { scene, share, held } = this.rotation.at(clock);
     this.#turn(scene);
+    const pages = pagesOf(this.#density, scene);
+    const page = pageAt(pages.length, share, clock, held || this.rotation.timing.sceneMs === 0);
+    this.#arrange(scene, pages[page] ?? null);
     const now = this.feed.now();
     /** @type {import("./context.js").Moment} */
     const moment = { model: this.#model, words: this.words, now, clock, link: linkState(this.#heardAt === null ? Infinity : this.feed.silence()), heardAt: this.#heardAt, scene, least: this.#least };
@@ -173,7 +183,8 @@ class Wall {
     const sensed = sense(this.#model, now, moment.link);
     this.header.draw(moment);
     this.ticker.draw(moment);
-    this.bar.draw(scene, share, held);
+    this.alarms.draw(moment, sensed);
+    this.bar.draw(scene, share, held, pages.length > 1 ? this.words.t("page", { page: page + 1, pages: pages.length }) : "");
     this.incidents.draw(moment);
     this.rivers.draw(moment, sensed);
     this.map.draw(moment, sensed, "overview");
@@ -213,6 +224,29 @@ class Wall {
     if (this.rotation.timing.sceneMs > 0) this.rotation.scenes = chosen === undefined ? scenes : [...scenes, PROMOTED];
     this.bar.offer(PROMOTED, chosen !== undefined);
     return chosen;
+  }
+
+  /**
+   * Take the panels that are not on this page out of the scene.
+   *
+   * @param {string} scene
+   * @param {readonly string[] | null} panels null: all
+   */
+  #arrange(scene, panels) {
+    const wanted = `${scene} ${panels?.join() ?? ""}`;
+    if (wanted === this.#arranged) return;
+    this.#arranged = wanted;
+    const root = place(`scene-${scene}`);
+    put(root, "data-columns", null);
+    for (const tile of root.querySelectorAll(".tile")) put(tile, "data-away", panels !== null && !panels.includes(tile.getAttribute("data-tile") ?? ""));
+    let columns = 0;
+    for (const box of root.children) {
+      const empty = box.querySelector(".tile:not([data-away])") === null;
+      put(box, "data-away", empty);
+      if (!empty && box.id !== "incident-head") columns += 1;
+      for (const part of box.querySelectorAll(".part")) put(part, "data-away", part.querySelector(".tile:not([data-away])") === null);
+    }
+    if (panels !== null) put(root, "data-columns", columns);
   }
 
   /** @param {string} scene */

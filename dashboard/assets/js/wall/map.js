@@ -2,6 +2,8 @@
 
 import { h, put, s } from "../dom.js";
 import { fit, overlap, placeLabels, textWidth } from "./projection.js";
+import { LATIN } from "../words.js";
+import { isAlarm } from "./risk.js";
 import { Panel } from "./tile.js";
 
 /**
@@ -9,14 +11,19 @@ import { Panel } from "./tile.js";
  * @typedef {import("./sensors.js").Sensed} Sensed
  * @typedef {{type: string, coordinates?: any, geometries?: Geometry[]}} Geometry
  * @typedef {{type: "Feature", geometry: Geometry | null, properties: Record<string, any> | null}} Feature
- * @typedef {{key: string, lon: number, lat: number, text: string, kind: string, level: number, rank: number, roman?: string, lost?: boolean}} Marker
+ * @typedef {{key: string, lon: number, lat: number, text: string, kind: string, level: number, order: number, rank: number,
+ *   sign?: string | null, roman?: string, lost?: boolean}} Marker level: of an incident; order: the worst first; rank: what lies on top
  */
 
 const RETRY_MS = 10_000;
-/** Labels are cut beyond the first of these, in units of their size; an incident's to the next where there is no room. */
+/** A title of an incident is shortened to the first of these, in units of its size, and to the next where there is no room; a name is whole or not there. */
 const LABEL_WIDTHS = [12, 8, 5];
 /** Kinds of ground that have a style of their own; any other is drawn as a plain line. */
 const GROUND = new Set(["township", "boundary", "village", "river", "reservoir", "road", "hazard"]);
+/** Where more stations than this are silent, they are not named. */
+const SILENT_NAMED = 6;
+/** Behind everything that is wrong. */
+const NORMAL = 9;
 /** Symbols drawn last lie on top. */
 const RANK = { site: 0, village: 0.5, sensor: 1, team: 2, shelter: 2, incident: 4 };
 
@@ -56,7 +63,7 @@ export class MapPanel {
   draw(moment, sensed, scene) {
     const { words, link, heardAt, now } = moment;
     const markers = this.#markers(moment, sensed);
-    this.panel.show(words, { value: markers.filter(({ level }) => level > 0).length, at: heardAt, state: link, now });
+    this.panel.show(words, { value: markers.filter(({ order }) => order < NORMAL).length, at: heardAt, state: link, now });
     if (!this.#loaded && moment.clock - this.#askedAt > RETRY_MS) this.#load(moment.clock);
     if (scene !== moment.scene) return;
     const width = this.svg.clientWidth;
@@ -88,31 +95,33 @@ export class MapPanel {
     const markers = [];
     for (const site of Object.values(model.topics.sites)) {
       if (site.lat === null || site.lon === null || site.kind === "county") continue;
-      markers.push({ key: `site:${site.id}`, lon: site.lon, lat: site.lat, text: words.name(site.name), kind: "site", level: 0, rank: site.kind === "village" ? RANK.village : RANK.site });
+      markers.push({ key: `site:${site.id}`, lon: site.lon, lat: site.lat, text: words.name(site.name), kind: "site", level: 0, order: NORMAL, rank: site.kind === "village" ? RANK.village : RANK.site });
     }
     /** @type {Map<string, Sensed>} */
     const stations = new Map();
     for (const one of sensed) {
       const known = stations.get(one.sensor.station.id);
-      if (known === undefined || (one.judgement.level || 9) < (known.judgement.level || 9)) stations.set(one.sensor.station.id, one);
+      if (known === undefined || one.judgement.rank < known.judgement.rank) stations.set(one.sensor.station.id, one);
     }
-    for (const { sensor, judgement, state, stopped } of stations.values()) {
+    const silent = [...stations.values()].filter(({ judgement }) => judgement.missing).length;
+    for (const { sensor, judgement, state } of stations.values()) {
       const { station } = sensor;
       if (station.lat === null || station.lon === null) continue;
-      // While no reading can arrive every station is silent: the line above the scenes says so, and names would only hide the villages.
-      const text = judgement.level > 0 && !(stopped && judgement.reason === "lost") ? words.name(station.name) : "";
-      markers.push({ key: `station:${station.id}`, lon: station.lon, lat: station.lat, text, kind: station.kind, level: judgement.level, rank: RANK.sensor, lost: state === "lost" });
+      // Where many are silent at once their symbols say so: names would only hide the villages.
+      const named = isAlarm(judgement) || (judgement.sign !== null && !(judgement.missing && silent > SILENT_NAMED));
+      const text = named ? words.name(station.name) : "";
+      markers.push({ key: `station:${station.id}`, lon: station.lon, lat: station.lat, text, kind: station.kind, level: 0, order: judgement.rank, sign: judgement.sign, rank: RANK.sensor, lost: state === "lost" });
     }
     for (const resource of Object.values(model.topics.resources)) {
       if (resource.type === "stock" || resource.lat == null || resource.lon == null) continue;
-      markers.push({ key: `${resource.type}:${resource.id}`, lon: resource.lon, lat: resource.lat, text: "", kind: resource.type, level: 0, rank: RANK[resource.type] });
+      markers.push({ key: `${resource.type}:${resource.id}`, lon: resource.lon, lat: resource.lat, text: "", kind: resource.type, level: 0, order: NORMAL, rank: RANK[resource.type] });
     }
     for (const incident of model.openIncidents()) {
       const site = model.site(incident.site);
       const lon = incident.lon ?? site?.lon ?? null;
       const lat = incident.lat ?? site?.lat ?? null;
       if (lon === null || lat === null) continue;
-      markers.push({ key: `incident:${incident.id}`, lon, lat, text: incident.title, kind: "incident", level: incident.level, rank: RANK.incident, roman: words.roman(incident.level) });
+      markers.push({ key: `incident:${incident.id}`, lon, lat, text: incident.title, kind: "incident", level: incident.level, order: incident.level / 10, rank: RANK.incident, roman: LATIN[incident.level] ?? "" });
     }
     return markers;
   }
@@ -139,7 +148,7 @@ export class MapPanel {
     /** @typedef {import("./projection.js").Box} Box */
     /** @type {Box[]} */
     const incidents = [];
-    const worstFirst = [...markers].sort((a, b) => (a.level || 9) - (b.level || 9));
+    const worstFirst = [...markers].sort((a, b) => a.order - b.order);
     const placed = worstFirst.map((marker) => {
       let [x, y] = project(marker.lon, marker.lat);
       const size = marker.kind === "incident" ? unit * 1.9 : unit;
@@ -151,24 +160,24 @@ export class MapPanel {
       }
       return { ...marker, x, y, size, box: box() };
     });
-    const nodes = [...placed].sort((a, b) => a.rank - b.rank || (b.level || 9) - (a.level || 9)).map((marker) => {
+    const nodes = [...placed].sort((a, b) => a.rank - b.rank || b.order - a.order).map((marker) => {
       const symbol = s("g", { class: `marker marker-${marker.kind}`, transform: `translate(${marker.x.toFixed(1)} ${marker.y.toFixed(1)}) scale(${(unit / 10).toFixed(3)})`,
-        "data-level": marker.level || null, "data-key": marker.key }, shapeOf(marker.kind, marker.lost ?? false));
-      if (marker.roman) symbol.append(s("text", { class: "marker-roman", x: 0, y: 9, "text-anchor": "middle", "font-size": 26 }, marker.roman));
+        "data-level": marker.level || null, "data-sign": marker.sign ?? null, "data-key": marker.key }, shapeOf(marker.kind, marker.lost ?? false));
+      if (marker.roman) symbol.append(...numeralOf(marker.roman));
       return symbol;
     });
     // Incidents first, the worst before the others; then what is abnormal, villages, and the other sites.
-    const named = placed.filter((marker) => marker.text !== "").sort((a, b) => Number(b.kind === "incident") - Number(a.kind === "incident") || (a.level || 9) - (b.level || 9) || b.rank - a.rank);
+    const named = placed.filter((marker) => marker.text !== "").sort((a, b) => Number(b.kind === "incident") - Number(a.kind === "incident") || a.order - b.order || b.rank - a.rank);
     const wanted = named.map(({ x, y, size, kind, box, text: name }) => {
       // A village under an incident has its name beside the incident's symbol.
       const around = incidents.some((other) => overlap(box, other)) ? unit * 1.9 : size;
-      return { x, y, gap: around + text * 0.15, size: text, texts: kind === "incident" ? LABEL_WIDTHS.map((most) => shorten(name, most)) : [shorten(name, LABEL_WIDTHS[0] ?? 12)] };
+      return { x, y, gap: around + text * 0.15, size: text, texts: kind === "incident" ? LABEL_WIDTHS.map((most) => shorten(name, most)) : [name] };
     });
     const spots = placeLabels(wanted, placed.map(({ box }) => box), { width, height }, named.filter(({ kind }) => kind === "incident").length);
     const labels = spots.flatMap((spot, index) => {
       const marker = named[index];
       if (spot === null || marker === undefined) return [];
-      return [s("text", { class: `map-label label-${marker.kind}`, "data-level": marker.level || null, x: spot.box.x.toFixed(1), y: (spot.box.y + text * 0.92).toFixed(1), "font-size": text.toFixed(1) }, spot.text)];
+      return [s("text", { class: `map-label label-${marker.kind}`, "data-level": marker.level || null, "data-sign": marker.sign ?? null, x: spot.box.x.toFixed(1), y: (spot.box.y + text * 0.92).toFixed(1), "font-size": text.toFixed(1) }, spot.text)];
     });
     this.labelLayer.replaceChildren(...nodes, ...labels);
   }
@@ -211,6 +220,15 @@ function shapeOf(kind, lost) {
   const group = s("g", { class: `shape shape-${kind}${lost ? " shape-is-lost" : ""}` }, (shapes[kind] ?? shapes["site"] ?? (() => s("g")))());
   if (lost) group.append(s("path", { class: "shape-cross", d: "M-11 -11 L11 11 M11 -11 L-11 11" }));
   return group;
+}
+
+/** A Roman numeral between two bars: a bare I would be any stroke. @param {string} roman */
+function numeralOf(roman) {
+  const half = 5 + roman.length * 3;
+  return [
+    s("text", { class: "marker-roman", x: 0, y: 8.5, "text-anchor": "middle", "font-size": 24 }, roman),
+    ...[-13, 10.5].map((y) => s("rect", { class: "marker-bar", x: -half, y, width: 2 * half, height: 2.5 })),
+  ];
 }
 
 /** @param {string} text @param {number} most width, in Chinese characters */

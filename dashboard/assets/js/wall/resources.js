@@ -2,7 +2,7 @@
 
 import { h, put, write } from "../dom.js";
 import { amountState } from "../staleness.js";
-import { RowList } from "./list.js";
+import { RowList, lengths } from "./list.js";
 import { AgeMark, Panel, stamp } from "./tile.js";
 
 /**
@@ -19,11 +19,11 @@ function covered(resource) {
   return resource.need > 0 ? resource.have / resource.need : Infinity;
 }
 
-/** @param {Resource} resource @returns {0 | 2 | 3} */
+/** @param {Resource} resource @returns {null | "severe" | "short"} */
 export function shortage(resource) {
   const share = covered(resource);
-  if (share >= SHORT) return 0;
-  return share < SEVERE ? 2 : 3;
+  if (share >= SHORT) return null;
+  return share < SEVERE ? "severe" : "short";
 }
 
 /** @param {Resource[]} resources */
@@ -53,7 +53,7 @@ export class ResourcesPanel {
     this.#moment = moment;
     const { words, model, now, link, heardAt } = moment;
     const all = Object.values(model.topics.resources).filter(({ type }) => this.options.type === null || type === this.options.type);
-    const short = all.filter((resource) => shortage(resource) > 0).length;
+    const short = all.filter((resource) => shortage(resource) !== null).length;
     // An amount is as old as its last confirmation, and many are as old as the oldest of them.
     const oldest = all.length === 0 ? null : Math.min(...all.map((resource) => resource.changed_at));
     const state = oldest === null ? link : amountState(link, now, oldest, this.options.confirmH);
@@ -75,28 +75,30 @@ export class ResourcesPanel {
     const missing = h("span.missing");
     const detail = h("span.res-detail");
     const mark = new AgeMark();
-    const node = h("div.row.res", {}, name, h("span.bar-box", {}, fill, need), h("span.res-value", {}, have, of), missing, ...(this.options.long ? [h("span.res-foot", {}, detail, mark.node)] : []));
+    const node = h("div.row.res", {}, h("div.line", {}, name, h("span.rest", {}, h("span.bar-box", {}, fill, need)), ...(this.options.long ? [missing] : []), h("span.measure", {}, have, of)),
+      ...(this.options.long ? [h("div.line.res-foot", {}, detail, mark.node)] : []));
     /** @param {Resource} resource */
     const show = (resource) => {
       const moment = this.#moment;
       if (moment === null) return;
       const { words, model, link, now } = moment;
       const state = amountState(link, now, resource.changed_at, this.options.confirmH);
-      const level = shortage(resource);
+      const sign = shortage(resource);
       if (this.options.long) put(node, "data-tile", `${resource.type}:${id}`);
-      stamp(node, { value: resource.have, at: resource.changed_at, state, risk: level });
+      stamp(node, { value: resource.have, at: resource.changed_at, state, sign });
       mark.say(state, confirmed(words, link, now, resource.changed_at, state, "row"));
       const end = Math.max(resource.have, resource.need, 1e-9);
       put(fill, "style", `width:${((resource.have / end) * 100).toFixed(1)}%`);
       put(need, "style", `left:${((resource.need / end) * 100).toFixed(1)}%`);
       put(need, "hidden", resource.need <= 0);
       write(name, words.name(resource.name));
-      write(have, words.number(resource.have, 0));
-      write(of, resource.need > 0 ? `/${words.number(resource.need, 0)} ${unit(words, resource.unit)}` : unit(words, resource.unit));
-      write(missing, level === 0 ? "" : words.t("resources.missing", { n: words.number(resource.need - resource.have, 0) }));
+      write(have, words.amount(resource.have));
+      write(of, resource.need > 0 ? `/${words.amount(resource.need)} ${unit(words, resource.unit)}` : unit(words, resource.unit));
+      write(missing, sign === null ? "" : words.t("resources.missing", { n: words.amount(resource.need - resource.have) }));
       const site = model.site(resource.site);
       // Whom to call comes first; what is the township's own need not say so.
       write(detail, [resource.contact ?? "", site?.kind === "township" ? "" : words.name(site?.name)].filter(Boolean).join(" · "));
+      return lengths(name, have, of, missing, detail, mark.node);
     };
     return { node, show };
   }

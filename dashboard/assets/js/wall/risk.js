@@ -1,20 +1,21 @@
-/** What a value means: which level it stands for, where it is going, how long until the next mark; pure. */
+/** What a value means: which mark it has passed, where it is going, how long until the next mark; pure. */
+
+import { showable } from "../words.js";
 
 /**
  * @typedef {import("../topics.js").Sensor} Sensor
  * @typedef {import("../topics.js").Mark} Mark
  * @typedef {import("../topics.js").Point} Point
  * @typedef {import("../staleness.js").State} State
- * @typedef {0 | 1 | 2 | 3 | 4} Risk 0 is normal, otherwise the level Ⅰ…Ⅳ: a smaller number is worse
- * @typedef {{level: Risk, reason: "normal" | "mark" | "range" | "suspect" | "lost", mark: Mark | null, over: number}} Judgement
+ * @typedef {Mark["kind"] | "range" | "suspect" | "missing"} Sign what is wrong with a sensor; the levels Ⅰ…Ⅳ are those of incidents only
+ * @typedef {{sign: Sign | null, missing: boolean, rank: number, mark: Mark | null, over: number}} Judgement sign null: normal; missing: it says nothing any
+ *   more, and `sign` is what it said last; rank: the order of lists, the worst first
  * @typedef {{perHour: number, direction: -1 | 0 | 1}} Trend
  */
 
-/** @type {Record<Mark["kind"], Risk>} */
-const MARK_LEVEL = { limit: 3, alert: 2, design: 2, guarantee: 1, check: 1 };
-
-/** A gauge that says nothing stands at least for this: somebody has to go and look. */
-const LOST_LEVEL = 3;
+/** @type {Record<Sign, number>} */
+const RANK = { guarantee: 1, check: 1, alert: 2, design: 2, limit: 3, range: 3, missing: 4, suspect: 5 };
+const NORMAL = 9;
 
 /** Points of the recent past that make a trend: minutes, or readings of a slower sensor. */
 const TREND_POINTS = 10;
@@ -23,7 +24,7 @@ const TREND_POINTS = 10;
 const HORIZON_MS = 12 * 3600_000;
 
 /**
- * The level that a sensor stands for. A dead gauge raises the level and never lowers it: what it last said counts on, one level worse.
+ * What is wrong with a sensor. One that says nothing is worse than one that is well, and what it said last counts on.
  *
  * @param {Sensor} sensor
  * @param {State} state
@@ -32,8 +33,17 @@ const HORIZON_MS = 12 * 3600_000;
 export function judge(sensor, state) {
   const last = judgeValue(sensor);
   if (state !== "lost") return last;
-  const worse = last.level === 0 ? LOST_LEVEL : Math.max(1, Math.min(LOST_LEVEL, last.level - 1));
-  return { ...last, level: /** @type {Risk} */ (worse), reason: "lost" };
+  const sign = isAlarm(last) ? last.sign : "missing";
+  return { ...last, sign, missing: true, rank: isAlarm(last) ? last.rank - 0.5 : RANK.missing };
+}
+
+/**
+ * Whether somebody must act on the value itself.
+ *
+ * @param {Judgement} judgement
+ */
+export function isAlarm({ rank }) {
+  return rank < RANK.missing;
 }
 
 /**
@@ -42,17 +52,23 @@ export function judge(sensor, state) {
  */
 function judgeValue(sensor) {
   const { value } = sensor;
-  if (value === null) return { level: 0, reason: "normal", mark: null, over: 0 };
+  if (value === null) return of(null);
+  // No water stands that high: the gauge is broken, and a mark says nothing.
+  if (!showable(value)) return of("range");
   /** @type {Mark | null} */
   let passed = null;
   for (const mark of sensor.marks) {
     if (value >= mark.value && (passed === null || mark.value > passed.value)) passed = mark;
   }
-  if (passed !== null) return { level: MARK_LEVEL[passed.kind] ?? 3, reason: "mark", mark: passed, over: value - passed.value };
+  if (passed !== null) return of(passed.kind, passed, value - passed.value);
   const [low, high] = sensor.normal ?? [null, null];
-  if ((low !== null && value < low) || (high !== null && value > high)) return { level: 3, reason: "range", mark: null, over: 0 };
-  if (sensor.quality === 1) return { level: 4, reason: "suspect", mark: null, over: 0 };
-  return { level: 0, reason: "normal", mark: null, over: 0 };
+  if ((low !== null && value < low) || (high !== null && value > high)) return of("range");
+  return of(sensor.quality === 1 ? "suspect" : null);
+}
+
+/** @param {Sign | null} sign @param {Mark | null} [mark] @param {number} [over] @returns {Judgement} */
+function of(sign, mark = null, over = 0) {
+  return { sign, missing: false, rank: sign === null ? NORMAL : (RANK[sign] ?? RANK.range), mark, over };
 }
 
 /**
@@ -63,7 +79,7 @@ function judgeValue(sensor) {
  * @returns {Trend}
  */
 export function trend(recent, decimals) {
-  const points = recent.slice(-TREND_POINTS);
+  const points = recent.slice(-TREND_POINTS).filter(([, value]) => showable(value));
   const first = points[0];
   const last = points[points.length - 1];
   if (points.length < 3 || first === undefined || last === undefined) return { perHour: 0, direction: 0 };
@@ -96,7 +112,7 @@ export function trend(recent, decimals) {
  */
 export function nextMark(sensor, going) {
   const { value } = sensor;
-  if (value === null) return null;
+  if (value === null || !showable(value)) return null;
   /** @type {Mark | null} */
   let next = null;
   for (const mark of sensor.marks) if (mark.value > value && (next === null || mark.value < next.value)) next = mark;
@@ -104,14 +120,4 @@ export function nextMark(sensor, going) {
   const distance = next.value - value;
   const inMs = going.direction > 0 ? (distance / going.perHour) * 3600_000 : Infinity;
   return { mark: next, distance, inMs: inMs <= HORIZON_MS ? inMs : null };
-}
-
-/**
- * Order for lists: worst first, then those nearest to trouble.
- *
- * @param {Judgement} a
- * @param {Judgement} b
- */
-export function worseFirst(a, b) {
-  return (a.level || 9) - (b.level || 9);
 }

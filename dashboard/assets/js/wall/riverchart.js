@@ -4,9 +4,10 @@
  */
 
 import { write, put } from "../dom.js";
-import { arrow, meaning, waters } from "./sensors.js";
+import { showable } from "../words.js";
+import { arrow, meaning, unitOf, waters } from "./sensors.js";
 import { gapOf } from "./spark.js";
-import { Panel, badge, showLevel } from "./tile.js";
+import { Panel, SignMark } from "./tile.js";
 
 /**
  * @typedef {import("./context.js").Moment} Moment
@@ -21,8 +22,7 @@ const KEEP_MS = 60_000;
 const DRAW_MS = 3_000;
 /** A chart that spans less than this writes seconds on its axis. */
 const SECONDS_BELOW_MS = 600_000;
-/** @type {Record<string, number>} */
-const MARK_LEVEL = { limit: 3, alert: 2, design: 2, guarantee: 1, check: 1 };
+
 
 export class RiverChart {
   #sensor = "";
@@ -35,11 +35,11 @@ export class RiverChart {
   /** @type {Sensed | null} */
   #chosen = null;
 
-  /** @param {HTMLElement} box @param {HTMLElement} frame holds the Dash graph @param {import("../words.js").Words} words @param {string} timezone @param {Record<string, string>} colours by level */
+  /** @param {HTMLElement} box @param {HTMLElement} frame holds the Dash graph @param {import("../words.js").Words} words @param {string} timezone @param {Record<string, string>} colours of the marks, by kind */
   constructor(box, frame, words, timezone, colours) {
     this.panel = new Panel("river-chart", words.t("chart.title"), ".panel-chart");
-    this.level = badge();
-    this.panel.title.before(this.level);
+    this.sign = new SignMark();
+    this.panel.title.before(this.sign.node);
     this.panel.body.append(frame);
     box.append(this.panel.node);
     this.frame = frame;
@@ -72,11 +72,11 @@ export class RiverChart {
     }
     this.panel.sayEmpty(null);
     const { sensor, state, judgement } = chosen;
-    this.panel.show(words, { value: sensor.value, at: sensor.at, state, now });
-    showLevel(this.level, words, judgement.level);
+    this.panel.show(words, { value: sensor.value, at: sensor.at, state, now, measured: true });
+    this.sign.show(words, judgement);
     write(this.panel.title, words.t("chart.of", { station: words.name(sensor.station.name), name: words.name(sensor.name) }));
     const said = meaning(words, chosen);
-    write(this.panel.note, `${words.number(sensor.value, sensor.decimals)} ${sensor.unit} ${arrow(chosen)} · ${said.text}`);
+    write(this.panel.note, `${words.number(sensor.value, sensor.decimals)} ${unitOf(sensor)} ${arrow(chosen)} · ${said.text}`);
     put(this.panel.note, "data-kind", said.kind);
   }
 
@@ -110,6 +110,7 @@ export class RiverChart {
     this.#points = [];
     let before = -Infinity;
     for (const [at, value] of sensor.recent) {
+      if (!showable(value)) continue;
       // Plotly leaves a line open at a null.
       if (at - before > gap && before > 0) this.#points.push([(before + at) / 2, null]);
       this.#points.push([at, value]);
@@ -151,9 +152,9 @@ export class RiverChart {
       "xaxis.nticks": Math.max(2, Math.floor(graph.clientWidth / (size * 7))), "margin.l": size * 3, "margin.b": size * 1.6, "margin.t": size * 0.4, "margin.r": size,
       "xaxis.tickformat": short ? "%H:%M:%S" : "%H:%M", "yaxis.tickformat": `.${Math.min(sensor.decimals, step >= 1 ? 0 : 2)}f`,
       shapes: sensor.marks.map((mark) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: mark.value, y1: mark.value,
-        line: { color: this.colours[String(MARK_LEVEL[mark.kind])], width: Math.max(1.5, size / 12), dash: "dash" } })),
+        line: { color: this.colours[mark.kind], width: Math.max(1.5, size / 12), dash: "dash" } })),
       annotations: sensor.marks.map((mark, index) => ({ text: `${words.name(mark.name)} ${words.number(mark.value, sensor.decimals)}`, xref: "paper", x: index % 2, xanchor: index % 2 === 0 ? "left" : "right",
-        y: mark.value, yanchor: "bottom", showarrow: false, font: { color: this.colours[String(MARK_LEVEL[mark.kind])], size } })),
+        y: mark.value, yanchor: "bottom", showarrow: false, font: { color: this.colours[mark.kind], size } })),
     });
     drawing.restyle(graph, { "line.width": Math.max(2, size / 9) }, [0]);
   }
@@ -166,7 +167,7 @@ export class RiverChart {
 
 /** @param {Sensed} sensed */
 function rank({ judgement, sensor }) {
-  return (judgement.level || 9) + (sensor.quantity === "stage" || sensor.quantity === "flow" ? 0 : 0.5);
+  return judgement.rank + (sensor.quantity === "stage" || sensor.quantity === "flow" ? 0 : 0.5);
 }
 
 /** @returns {Plotly | null} present once Dash has loaded its graph component */

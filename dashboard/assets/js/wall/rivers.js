@@ -1,10 +1,11 @@
 /** The overview's rivers: level, trend, and the time until the next mark. */
 
 import { h, put, write } from "../dom.js";
-import { RowList } from "./list.js";
-import { arrow, meaning, waters } from "./sensors.js";
+import { RowList, lengths } from "./list.js";
+import { isAlarm } from "./risk.js";
+import { arrow, meaning, unitOf, waters } from "./sensors.js";
 import { Spark } from "./spark.js";
-import { AgeMark, Panel, badge, showLevel, stamp } from "./tile.js";
+import { AgeMark, Panel, SignMark, stamp } from "./tile.js";
 
 /**
  * @typedef {import("./sensors.js").Sensed} Sensed
@@ -29,16 +30,16 @@ export class RiversPanel {
     const rows = waters(sensed);
     const newest = rows.reduce((at, { sensor }) => Math.max(at, sensor.at ?? 0), 0) || null;
     const worst = rows[0];
-    const abnormal = rows.filter(({ judgement }) => judgement.level > 0).length;
-    this.panel.show(words, { value: abnormal, at: worst ? newest : moment.heardAt, state: worst ? bestState(rows) : moment.link, now });
+    const abnormal = rows.filter(({ judgement }) => judgement.sign !== null).length;
+    this.panel.show(words, { value: abnormal, at: worst ? newest : moment.heardAt, state: worst ? bestState(rows) : moment.link, now, measured: worst !== undefined });
     this.panel.sayEmpty(rows.length === 0 ? words.t("rivers.empty") : null);
-    this.list.show(rows.map((row) => [row.sensor.id, row]), moment.clock, abnormal);
+    this.list.show(rows.map((row) => [row.sensor.id, row]), moment.clock, rows.filter(({ judgement }) => isAlarm(judgement)).length);
     write(this.panel.note, this.list.pages > 1 ? words.t("page", { page: this.list.page, pages: this.list.pages }) : "");
   }
 
   /** @param {string} id */
   #row(id) {
-    const level = badge();
+    const sign = new SignMark();
     const name = h("span.river-name");
     const spark = new Spark();
     const value = h("span.value");
@@ -46,25 +47,26 @@ export class RiversPanel {
     const direction = h("span.arrow");
     const said = h("span.said");
     const mark = new AgeMark();
-    const node = h("div.row.river", { "data-tile": `river:${id}` }, h("div.river-head", {}, level, name), spark.node,
-      h("div.river-value", {}, value, unit, direction), h("div.river-foot", {}, said, mark.node));
+    const node = h("div.row.river", { "data-tile": `river:${id}` }, h("div.line", {}, sign.node, name, spark.node, h("span.measure", {}, value, unit, direction)),
+      h("div.line", {}, said, mark.node));
     /** @param {Sensed} sensed @param {boolean} seen */
     const show = (sensed, seen) => {
       const moment = this.#moment;
       if (moment === null) return;
       const { words, now } = moment;
       const { sensor, state, judgement } = sensed;
-      stamp(node, { value: sensor.value, at: sensor.at, state, risk: judgement.level });
-      showLevel(level, words, judgement.level);
+      stamp(node, { value: sensor.value, at: sensor.at, state, sign: judgement.sign });
+      sign.show(words, judgement);
       write(name, words.name(sensor.station.name));
       write(value, words.number(sensor.value, sensor.decimals));
-      write(unit, sensor.unit);
+      write(unit, unitOf(sensor));
       write(direction, arrow(sensed));
       const means = meaning(words, sensed);
       write(said, means.text);
       put(said, "data-kind", means.kind);
       mark.show(words, state, sensor.at === null || now === null ? null : now - sensor.at);
       if (seen && moment.scene === "overview") spark.show(sensor, judgement.mark?.value ?? sensed.next?.mark.value ?? null);
+      return lengths(sign.node, name, value, unit, said, mark.node);
     };
     return { node, show };
   }

@@ -2,7 +2,7 @@
 
 import { attendance } from "../attendance.js";
 import { h, put, write } from "../dom.js";
-import { RowList } from "./list.js";
+import { RowList, lengths } from "./list.js";
 import { Panel, stamp } from "./tile.js";
 
 /**
@@ -102,7 +102,7 @@ export class RoomPanel {
     const name = h("span.seat-name");
     const since = h("span.seat-since");
     const who = h("span.seat-who");
-    const node = h("div.row.seat", {}, shape, name, since, ...(this.options.long ? [who] : []));
+    const node = h("div.row.line.seat", {}, shape, name, ...(this.options.long ? [who] : []), since);
     /** @param {Seat} seat */
     const show = (seat) => {
       const moment = this.#moment;
@@ -111,11 +111,12 @@ export class RoomPanel {
       put(node, "data-presence", seat.state);
       stamp(node, { value: seat.state, at: seat.since, state: link });
       write(name, seat.name);
-      write(who, seat.who.join("、") || words.t("rooms.nobody"));
+      write(who, seat.who.join(words.t("and")) || "");
       const ms = now === null || seat.since === null ? 0 : now - seat.since;
       // Beside many others the shape says "missing", and the panel's head how many: the name needs the room.
       const short = seat.state === "present" ? "" : seat.state === "missing" ? words.span(ms) : words.t("rooms.broken", { span: words.span(ms) });
       write(since, this.options.long ? words.t(`rooms.${seat.state}`, { span: words.span(ms) }) : short);
+      return lengths(name, who, since);
     };
     return { node, show };
   }

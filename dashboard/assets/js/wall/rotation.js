@@ -8,7 +8,8 @@ export class Rotation {
 
   /**
    * @param {string[]} scenes in their order
-   * @param {{sceneMs: number, holdMs: number}} timing sceneMs 0: the scene stays until something is promoted
+   * @param {{sceneMs: number, holdMs: number, timeOf?: (scene: string) => number}} timing sceneMs 0: the scene stays until something is promoted; timeOf: a
+   *   scene's own time, where it is not sceneMs
    * @param {number} now
    */
   constructor(scenes, timing, now) {
@@ -36,6 +37,10 @@ export class Rotation {
     return this.#held !== null;
   }
 
+  #time() {
+    return this.timing.timeOf?.(this.scenes[this.#index] ?? "") ?? this.timing.sceneMs;
+  }
+
   /**
    * The scene at `now`, and how much of its time is over (0…1).
    *
@@ -49,13 +54,14 @@ export class Rotation {
       this.#held = null;
       this.#since = now;
     }
-    const { sceneMs } = this.timing;
-    if (sceneMs > 0 && now - this.#since >= sceneMs) {
-      this.#index += 1;
-      this.#since = now;
-    }
     // Scenes come and go (an incident's is there only while it is open).
     this.#index %= Math.max(1, this.scenes.length);
+    let sceneMs = this.#time();
+    if (sceneMs > 0 && now - this.#since >= sceneMs) {
+      this.#index = (this.#index + 1) % Math.max(1, this.scenes.length);
+      this.#since = now;
+      sceneMs = this.#time();
+    }
     const share = sceneMs > 0 ? (now - this.#since) / sceneMs : 0;
     return { scene: this.scenes[this.#index] ?? "", share, held: false };
   }

@@ -1,6 +1,7 @@
 /** What the sensors mean at this moment, worked out once for all views. */
 
 import { readingState } from "../staleness.js";
+import { showable } from "../words.js";
 import { judge, nextMark, trend } from "./risk.js";
 
 /**
@@ -15,7 +16,7 @@ export const GROUPS = Object.freeze({
 });
 
 /**
- * Every sensor with its state, level and trend.
+ * Every sensor with its state, sign and trend.
  *
  * @param {import("../model.js").Model} model
  * @param {number | null} now
@@ -38,7 +39,7 @@ export function sense(model, now, link) {
  * @param {Sensed[]} sensed
  */
 export function inOrder(sensed) {
-  return [...sensed].sort((a, b) => (a.judgement.level || 9) - (b.judgement.level || 9)
+  return [...sensed].sort((a, b) => a.judgement.rank - b.judgement.rank
     || a.sensor.station.id.localeCompare(b.sensor.station.id) || a.sensor.id.localeCompare(b.sensor.id));
 }
 
@@ -53,7 +54,7 @@ export function waters(sensed) {
   const chosen = inOrder(judged.length > 0 ? judged : wet);
   // A river rises in minutes, a reservoir in hours: among equals, rivers first.
   const river = (/** @type {Sensed} */ { sensor }) => (sensor.station.kind === "river" ? 0 : 1);
-  return chosen.sort((a, b) => (a.judgement.level || 9) - (b.judgement.level || 9) || river(a) - river(b));
+  return chosen.sort((a, b) => a.judgement.rank - b.judgement.rank || river(a) - river(b));
 }
 
 /**
@@ -64,13 +65,17 @@ export function waters(sensed) {
  * @returns {{text: string, kind: "bad" | "soon" | "plain"}}
  */
 export function meaning(words, { sensor, judgement, trend: going, next, stopped }) {
-  if (judgement.reason === "lost") return { text: words.t(stopped ? "act.stopped" : "act.lost"), kind: stopped ? "soon" : "bad" };
-  if (judgement.reason === "mark" && judgement.mark !== null) {
-    const over = words.number(judgement.over, sensor.decimals);
-    return { text: words.t("over", { mark: words.name(judgement.mark.name), over, unit: sensor.unit }), kind: "bad" };
+  const { sign, mark } = judgement;
+  if (judgement.missing) {
+    if (stopped) return { text: words.t("act.stopped"), kind: "soon" };
+    return { text: mark === null ? words.t("act.missing") : words.t("act.missing.over", { mark: words.name(mark.name) }), kind: "bad" };
   }
-  if (judgement.reason === "range") return { text: words.t("act.range"), kind: "bad" };
-  if (judgement.reason === "suspect") return { text: words.t("act.suspect"), kind: "soon" };
+  if (mark !== null) {
+    const over = words.number(judgement.over, sensor.decimals);
+    return { text: words.t("over", { mark: words.name(mark.name), over, unit: sensor.unit }), kind: "bad" };
+  }
+  if (sign === "range") return { text: words.t("act.range"), kind: "bad" };
+  if (sign === "suspect") return { text: words.t("act.suspect"), kind: "soon" };
   if (next?.inMs != null) return { text: words.t("reaches", { mark: words.name(next.mark.name), span: words.span(next.inMs) }), kind: "soon" };
   if (next) return { text: words.t("below", { mark: words.name(next.mark.name), distance: words.number(next.distance, sensor.decimals), unit: sensor.unit }), kind: "plain" };
   return { text: words.t(`trend.${going.direction}`), kind: "plain" };
@@ -81,7 +86,12 @@ export function meaning(words, { sensor, judgement, trend: going, next, stopped 
  *
  * @param {Sensed} sensed
  */
-export function arrow({ trend: going, state }) {
-  if (state === "lost") return "";
+export function arrow({ trend: going, state, sensor }) {
+  if (state === "lost" || sensor.value === null || !showable(sensor.value)) return "";
   return going.direction > 0 ? "↑" : going.direction < 0 ? "↓" : "→";
+}
+
+/** The unit beside the value, where there is a value that it can be the unit of. @param {Sensor} sensor */
+export function unitOf({ value, unit }) {
+  return value === null || showable(value) ? unit : "";
 }

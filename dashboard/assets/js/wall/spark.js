@@ -1,7 +1,8 @@
 /** A small line of the recent past, drawn in plain SVG: gaps stay open, the normal range is a band behind it. */
 
-import { put, s } from "../dom.js";
+import { h, put, s } from "../dom.js";
 import { GRAIN_MS } from "../model.js";
+import { showable } from "../words.js";
 
 const WIDTH = 100;
 const HEIGHT = 30;
@@ -13,7 +14,8 @@ export class Spark {
     this.band = s("rect", { class: "spark-band", x: 0, width: WIDTH });
     this.mark = s("line", { class: "spark-mark", x1: 0, x2: WIDTH });
     this.line = s("path", { class: "spark-line" });
-    this.node = s("svg", { class: "spark", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" }, this.band, this.mark, this.line);
+    const picture = s("svg", { class: "spark", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" }, this.band, this.mark, this.line);
+    this.node = h("span.rest", {}, picture);
   }
 
   /**
@@ -22,7 +24,7 @@ export class Spark {
    */
   show(sensor, mark) {
     const { decimals } = sensor;
-    const { recent } = sensor;
+    const recent = sensor.recent.filter(([, value]) => showable(value));
     const first = recent[0];
     const last = recent[recent.length - 1];
     const key = first && last ? `${first[0]} ${last[0]} ${last[1]} ${recent.length} ${mark}` : "";

@@ -1,6 +1,7 @@
 /** A tile: what it is, its value, its age and its state, written where people and checkers look. */
 
 import { h, put, write } from "../dom.js";
+import { LATIN } from "../words.js";
 
 /**
  * @typedef {import("../staleness.js").State} State
@@ -11,13 +12,13 @@ import { h, put, write } from "../dom.js";
  * Write a tile's hooks.
  *
  * @param {Element} node
- * @param {{value: string | number | null, at: number | null, state: State, risk?: number}} facts `at` in epoch milliseconds
+ * @param {{value: string | number | null, at: number | null, state: State, sign?: string | null}} facts `at` in epoch milliseconds
  */
 export function stamp(node, facts) {
   put(node, "data-value", facts.value ?? "");
   put(node, "data-at", facts.at === null ? "" : new Date(facts.at).toISOString());
   put(node, "data-state", facts.state);
-  put(node, "data-risk", facts.risk ? facts.risk : null);
+  put(node, "data-sign", facts.sign);
 }
 
 /** The mark of a state: a shape (style sheet) and, beside it, the age in words. */
@@ -32,9 +33,10 @@ export class AgeMark {
    * @param {Words} words
    * @param {State} state
    * @param {number | null} ageMs
+   * @param {boolean} [measured] whether it is the age of a sensor's value
    */
-  show(words, state, ageMs) {
-    this.say(state, words.age(state, ageMs));
+  show(words, state, ageMs, measured = true) {
+    this.say(state, words.age(state, ageMs, measured));
   }
 
   /**
@@ -67,11 +69,11 @@ export class Panel {
 
   /**
    * @param {Words} words
-   * @param {{value: string | number | null, at: number | null, state: State, now: number | null}} facts
+   * @param {{value: string | number | null, at: number | null, state: State, now: number | null, measured?: boolean}} facts measured: the age is that of a sensor's value
    */
   show(words, facts) {
     stamp(this.node, facts);
-    this.mark.show(words, facts.state, facts.at === null || facts.now === null ? null : facts.now - facts.at);
+    this.mark.show(words, facts.state, facts.at === null || facts.now === null ? null : facts.now - facts.at, facts.measured ?? false);
   }
 
   /** @param {string | null} text */
@@ -82,23 +84,44 @@ export class Panel {
   }
 }
 
+/** What is wrong with a sensor: a shape (style sheet) and its word; a silent one says so by the mark of its age. */
+export class SignMark {
+  constructor() {
+    this.text = h("span");
+    this.node = h("span.sign", { hidden: true }, h("span.sign-shape", { "aria-hidden": "true" }), this.text);
+  }
+
+  /**
+   * @param {Words} words
+   * @param {import("./risk.js").Judgement} judgement
+   */
+  show(words, { sign }) {
+    put(this.node, "data-sign", sign);
+    put(this.node, "hidden", sign === null || sign === "missing");
+    write(this.text, sign === null ? "" : words.t(`sign.${sign}`));
+  }
+}
+
 /**
- * The badge of a level: its Roman number, coloured by the style sheet.
+ * The badge of an incident's level: its Roman number, coloured by the style sheet.
  *
  * @param {string} [className]
  */
 export function badge(className = "") {
-  return h(`span.level${className}`);
+  return h(`span.level${className}`, {}, h("span.numeral"), h("span.level-name"));
 }
 
 /**
  * @param {Element} node
  * @param {Words} words
  * @param {number} level 0 hides it
- * @param {string} [text] instead of the number
+ * @param {string} [name] beside the number
  */
-export function showLevel(node, words, level, text) {
+export function showLevel(node, words, level, name = "") {
   put(node, "data-level", level || null);
   put(node, "hidden", level === 0);
-  write(node, text ?? words.roman(level));
+  const numeral = /** @type {Element} */ (node.firstChild);
+  write(numeral, words.roman(level));
+  put(numeral, "data-latin", LATIN[level]);
+  write(/** @type {Node} */ (node.lastChild), name);
 }
