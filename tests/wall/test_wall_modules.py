@@ -76,7 +76,7 @@ def test_every_text_of_the_modules_is_in_both_catalogues() -> None:
 
 def test_texts_are_found_by_key_and_an_unknown_key_is_an_error() -> None:
     assert "wall" in pages()
-    assert text("zh", "wall.incidents.open", n=3) == "未结 3 起"
+    assert text("zh", "wall.incidents.open", n=3) == "处置中 3 起"
     assert catalogue("en", "wall")["wall.title"] == "Fenghuo command wall"
     with pytest.raises(KeyError):
         text("en", "wall.nothing")

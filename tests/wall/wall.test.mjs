@@ -267,8 +267,9 @@ test("an incident's label stands where the villages keep theirs", () => {
 test("an incident is named more briefly, or on symbols, before it is not named at all", () => {
   const brief = placeLabels([label(30, 8, "山洪冲毁便桥", "山洪…")], [dot(30, 8)], { width: 74, height: 16 }, 1);
   assert.equal(brief[0]?.text, "山洪…");
-  const crowded = placeLabels([label(30, 8, "山洪")], [{ x: 0, y: 0, w: 74, h: 16 }], { width: 74, height: 16 }, 1);
-  assert.ok(crowded[0]);
+  const crowded = placeLabels([label(30, 8, "山洪")], [dot(30, 8), { x: 0, y: 0, w: 74, h: 16 }], { width: 74, height: 16 }, 1);
+  assert.ok(crowded[0] && !overlap(crowded[0].box, dot(30, 8)));
+  assert.equal(placeLabels([label(30, 8, "山洪")], [{ x: 0, y: 0, w: 74, h: 16 }], { width: 74, height: 16 }, 1)[0], null);
   assert.equal(placeLabels([label(30, 8, "山洪")], [{ x: 0, y: 0, w: 74, h: 16 }], { width: 74, height: 16 }, 0)[0], null);
 });
 

@@ -22,7 +22,7 @@ const PAGES = {
     sensors: [["sensors:river", "sensors:reservoir"], ["river-chart"], ["sensors:rain"], ["sensors:ground"], ["sensors:weather"]],
     resources: [["stocks"], ["teams"], ["shelters"]],
     duty: [["duty", "duty-next"], ["room", "room-2"]],
-    incident: [["incident", "incident-log"], ["incident", "incident-near"], ["incident-map"], ["incident-room"]],
+    incident: [["incident"], ["incident-log"], ["incident-near"], ["incident-map"], ["incident-room"]],
   },
 };
 

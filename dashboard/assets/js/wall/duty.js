@@ -1,8 +1,12 @@
 /** The duty scene's shift: who leads, who answers, until when, who comes next. */
 
-import { h, write } from "../dom.js";
+import { h, put, write } from "../dom.js";
 import { shiftState } from "../staleness.js";
+import { textWidth } from "./projection.js";
 import { Panel } from "./tile.js";
+
+/** Names longer than this, in Chinese characters, are set smaller. */
+const LONG_NAME = 5;
 
 /**
  * @typedef {import("./context.js").Moment} Moment
@@ -44,6 +48,7 @@ export class DutyPanel {
     for (const { role, name, phone } of this.people) {
       const person = role === "leader" ? shift.leader : shift.officer;
       write(name, person?.name || words.t("duty.nobody"));
+      put(name, "data-long", textWidth(person?.name ?? "") > LONG_NAME);
       write(phone, person?.phone ?? "");
     }
     if (now === null) return;

@@ -45,7 +45,7 @@ const RINGS = [1, 1.6];
  * @param {Label[]} labels
  * @param {Box[]} symbols
  * @param {{width: number, height: number}} bounds
- * @param {number} firm so many of the first labels are shown shorter rather than hidden, and rather on symbols than not at all
+ * @param {number} firm so many of the first labels are shown shorter rather than hidden, and rather on symbols than not at all, but not on one of the first so many symbols
  * @returns {(Spot | null)[]}
  */
 export function placeLabels(labels, symbols, bounds, firm) {
@@ -55,7 +55,7 @@ export function placeLabels(labels, symbols, bounds, firm) {
     const free = spots.filter(({ box }) => isFree(box, taken));
     const rest = labels.slice(Math.max(index + 1, firm));
     let best = index < firm ? leastHarm(free, rest, taken, bounds) : (free[0] ?? null);
-    if (best === null && index < firm) best = leastCovering(spots.filter(({ box }) => isFree(box, taken.slice(symbols.length))), symbols);
+    if (best === null && index < firm) best = leastCovering(spots.filter(({ box }) => isFree(box, [...symbols.slice(0, firm), ...taken.slice(symbols.length)])), symbols);
     if (best !== null) taken.push(best.box);
     return best;
   });
@@ -118,6 +118,9 @@ export function overlap(a, b) {
   return a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
 }
 
+/** Dashes, quotation marks and dots, which are as wide as a character in a Chinese font. */
+const WIDE = /[\u2010-\u2027\u00b7]/;
+
 /**
  * About how wide a text is, in units of its size: a Chinese character is one, others are a little over half.
  *
@@ -125,6 +128,6 @@ export function overlap(a, b) {
  */
 export function textWidth(text) {
   let width = 0;
-  for (const character of text) width += (character.codePointAt(0) ?? 0) > 0x2e7f ? 1 : 0.58;
+  for (const character of text) width += character > "\u2e7f" || WIDE.test(character) ? 1 : 0.58;
   return width;
 }
