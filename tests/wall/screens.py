@@ -15,6 +15,7 @@ from werkzeug.serving import make_server
 
 import dashboard
 from dashboard.snapshots import TOPICS, Readings, Snapshots
+from dashboard.visibility import Visibility
 from dashboard.wall import create_wall
 from fenghuo.demo.geography import village_places
 from fenghuo.demo.township import VILLAGES
@@ -69,7 +70,7 @@ def build_world(folder: Path) -> State:
     with database.reading() as session:
         readings.load(session)
         snapshots = Snapshots(clock, readings, lambda _: {}, lambda: system)
-        topics = {topic: snapshots.of(session, topic, 0) for topic in TOPICS}
+        topics = {topic: snapshots.of(session, topic, 0, Visibility(())) for topic in TOPICS}
         ground = map_of(session, folder)
     database.close()
     world = orjson.loads(orjson.dumps({"now": now, "topics": topics}))
