@@ -128,7 +128,7 @@ def test_a_decision_stands_in_the_minutes_of_all(served: Served, chromium: Brows
     officer.click("#minutes-form button")
     village.click('.controls [data-action="minutes"]')
     expect(village.locator("#minutes-list")).to_contain_text("低洼处 12 户", timeout=10_000)
-    expect(village.locator("#minutes-list")).to_contain_text("王支书 负责")
+    expect(village.locator("#minutes-list")).to_contain_text("责任单位：王支书")
     _, tasks = served.call("GET", "/api/v1/tasks")
     [task] = [task for task in tasks if task["text"] == "低洼处 12 户 20 时前转移"]
     assert (task["who"], task["status"]) == ("王支书", "ordered")
