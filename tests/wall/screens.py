@@ -14,8 +14,8 @@ from playwright.sync_api import Page
 from werkzeug.serving import make_server
 
 import dashboard
-from dashboard.snapshots import TOPICS, Readings, Snapshots
-from dashboard.visibility import Visibility
+from dashboard.snapshots import Readings, Snapshots
+from dashboard.visibility import TOPICS, Visibility
 from dashboard.wall import create_wall
 from fenghuo.demo.geography import village_places
 from fenghuo.demo.township import VILLAGES
