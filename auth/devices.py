@@ -1,4 +1,4 @@
-"""Walls (大屏): a screen shows a code, a person at the desk approves it, the screen gets a device token of its own.
+"""Walls (大屏) and encoders, each with a device token of its own. A screen shows a code, and a person at the desk approves it.
 
 The pattern is the device authorization grant (RFC 8628). All of it is in the database, so it survives a restart of everything.
 """
@@ -49,13 +49,15 @@ PairingState = Literal["pending", "approved", "denied", "expired"]
 
 
 class Device(Base):
-    """One paired screen; its token is known only by its SHA-256."""
+    """One paired screen, or one encoder; its token is known only by its SHA-256."""
 
     __tablename__ = "devices"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     name: Mapped[str] = mapped_column(String(NAME_LENGTH))
     site_id: Mapped[str | None] = mapped_column(String(64))
+    room_id: Mapped[str | None] = mapped_column(String(36))
+    """The room that an encoder publishes into; null for a screen."""
     token_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
     approved_at: Mapped[datetime] = mapped_column(UtcDateTime)
     approved_by: Mapped[str] = mapped_column(String(80))
@@ -197,6 +199,23 @@ class Devices:
         device.token_hash = _digest(token)
         return device, token
 
+    def add_encoder(self, session: Session, principal: Principal, name: str, room_id: str) -> tuple[Device, str]:
+        """Return an encoder that may publish into this room until it is revoked, and its token. Forbidden; UserError("bad_device_name")."""
+        principal.require("room.host")
+        device, token = self.add(session, principal, name)
+        device.room_id = room_id
+        return device, token
+
+    def assign(self, session: Session, principal: Principal, device_id: str, room_id: str) -> Device:
+        """Let an encoder publish into another room from now on; its token and its address stay. Forbidden; NotFound("device_unknown")."""
+        principal.require("room.host")
+        device = session.get(Device, device_id)
+        if device is None or device.room_id is None or device.revoked_at is not None:
+            raise NotFound("device_unknown")
+        device.room_id = room_id
+        self._tell(session, principal, device, "device.assigned")
+        return device
+
     def authenticate(self, token: str) -> Principal:
         """Who shows this device token. Raises Unauthenticated for an unknown or revoked one."""
         now = self._clock.now()
@@ -229,16 +248,20 @@ class Devices:
 
     def revoke(self, principal: Principal, device_id: str) -> None:
         """Take the token away; the screen shows the pairing page again. Errors: Forbidden; NotFound("device_unknown")."""
-        principal.require("wall.approve")
         with self._database.writing() as session:
-            device = session.get(Device, device_id)
-            if device is None:
-                raise NotFound("device_unknown")
-            if device.revoked_at is None:
-                device.revoked_at = self._clock.now()
-                self._tell(session, principal, device, "device.revoked")
+            self.revoke_in(session, principal, device_id)
         for listener in self._listeners:
             listener(device_id)
+
+    def revoke_in(self, session: Session, principal: Principal, device_id: str) -> None:
+        """Take the token away, from outside web: its processes see it within seconds. Errors as `revoke`."""
+        principal.require("wall.approve")
+        device = session.get(Device, device_id)
+        if device is None:
+            raise NotFound("device_unknown")
+        if device.revoked_at is None:
+            device.revoked_at = self._clock.now()
+            self._tell(session, principal, device, "device.revoked")
 
     def all(self, principal: Principal) -> list[Device]:
         """The screens that are paired, newest first."""
@@ -301,13 +324,20 @@ class Devices:
             subject=device.id,
             actor=principal.actor,
             site_id=device.site_id,
-            detail={"name": device.name},
+            detail={"name": device.name, "room": device.room_id},
         )
 
 
+def encoders(session: Session) -> list[Device]:
+    """Return the encoders that may publish, the newest first."""
+    query = select(Device).where(Device.room_id.is_not(None), Device.revoked_at.is_(None))
+    return list(session.execute(query.order_by(Device.approved_at.desc(), Device.id.desc())).scalars())
+
+
 def device_principal(device: Device) -> Principal:
-    """What a paired screen is: a viewer."""
-    return Principal("device", device.id, device.name, Role.VIEWER, device.site_id, device.id)
+    """Return what a device is: a paired screen is a viewer, an encoder publishes into its room."""
+    role = Role.VIEWER if device.room_id is None else Role.ENCODER
+    return Principal("device", device.id, device.name, role, device.site_id, device.id, room_id=device.room_id)
 
 
 def device_state(device: Device) -> dict[str, Any]:
@@ -316,6 +346,7 @@ def device_state(device: Device) -> dict[str, Any]:
         "id": device.id,
         "name": device.name,
         "site": device.site_id,
+        "room": device.room_id,
         "approved_at": epoch_ms(device.approved_at),
         "approved_by": device.approved_by,
         "last_seen_at": epoch_ms(device.last_seen_at) if device.last_seen_at else None,

@@ -24,6 +24,8 @@ class Role(StrEnum):
     """A process of ours: worker or media node."""
     UPPER = "upper"
     """The platform of the county or city."""
+    ENCODER = "encoder"
+    """An encoder, a camera or a drone: a device that publishes into one room and can do nothing else."""
     GUEST = "guest"
     """Somebody with a join link to one room."""
 
@@ -52,6 +54,7 @@ Permission = Literal[
     "room.join",
     "room.link",
     "room.open",
+    "room.publish",
     "room.speak",
     "self.manage",
     "site.change",
@@ -109,6 +112,7 @@ GRANTS: dict[Permission, Grant] = {
     "room.join": Grant(PEOPLE | {Role.GUEST, Role.VIEWER}),
     "room.link": Grant(ROOM),
     "room.open": Grant(ROOM),
+    "room.publish": Grant(PEOPLE | {Role.GUEST, Role.ENCODER}),
     "room.speak": Grant(PEOPLE),
     "self.manage": Grant(PEOPLE),
     "site.change": Grant(_roles(Role.ADMIN, Role.STEWARD)),

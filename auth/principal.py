@@ -24,7 +24,8 @@ ANY_SITE: Final = AnySite.ANY_SITE
 class Principal:
     """Who acts, and all that is needed to say what they may.
 
-    `login_id` names the login (person), pairing (device) or link (guest) that the proof came from; `room_id` and `room_role` are set for guests only.
+    `login_id` names the login (person), pairing (device) or link (guest) that the proof came from; `room_id` is set for guests and encoders,
+    `room_role` for guests only.
     """
 
     kind: Kind
@@ -54,8 +55,8 @@ class Principal:
             raise Forbidden("forbidden", permission=permission, principal=self.id, role=self.role.value, site=str(site))
 
     def require_room(self, room_id: str) -> None:
-        """Raise Forbidden for a guest of another room."""
-        if self.kind == "guest" and self.room_id != room_id:
+        """Raise Forbidden for a guest or an encoder of another room."""
+        if (self.kind == "guest" or self.role is Role.ENCODER) and self.room_id != room_id:
             raise Forbidden("forbidden", principal=self.id, room=room_id)
 
     @property

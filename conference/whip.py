@@ -10,6 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from auth.permissions import Role
 from auth.principal import Principal
 from conference import rooms, roster, rules
 from conference.nodes import Nodes
@@ -24,6 +25,8 @@ from foundation.identifiers import is_id, new_id
 Manner = Literal["publish", "watch"]
 
 SDP_BYTES_MAX = 64 * 1024
+TOLD_AGAIN_S = 5.0
+"""What a player is to see is told again after so long: a node that was away has not heard it."""
 WATCHED_HEIGHT = 1080
 """A player does not say how large it shows the picture."""
 
@@ -46,7 +49,8 @@ class Whip:
         self._database = database
         self._clock = clock
         self._nodes = nodes
-        self._shown: dict[str, list[dict[str, Any]]] = {}
+        self._shown: dict[str, tuple[list[dict[str, Any]], float]] = {}
+        """What each player's node was told to show, and when (monotonic seconds)."""
 
     def offer(self, principal: Principal, room_id: str, sdp: str, manner: Manner) -> Answered:
         """Come into the room with this offer; the newest session of a principal wins, as on pages.
@@ -57,6 +61,7 @@ class Whip:
         if len(sdp.encode()) > SDP_BYTES_MAX:
             raise ProtocolError("bad_offer", reason="larger than 64 KiB")
         session_id = new_id()
+        room_id = _room_of(principal, room_id)
         world = self._world(room_id)
         with self._database.writing(world) as session:
             joined = roster.join(session, self._clock, principal, room_id, session_id, watches=manner == "watch")
@@ -117,36 +122,35 @@ class Whip:
             over = roster.leave(session, self._clock, page.participant, session_id)
         for gone in {session_id, *over}:
             self._board.end_media(gone, "left")
-        self._board.tell_roster(room_id, page.world)
+        self._board.tell_roster(page.room, page.world)
 
     def follow(self) -> None:
         """Let every player see what is shown now: a shared screen, else who has the floor, else the first camera."""
         with self._database.reading() as reader:
             worlds = rooms.open_worlds(reader)
-        wanted: dict[str, tuple[Connection, list[dict[str, Any]]]] = {}
+        wanted: dict[str, list[dict[str, Any]]] = {}
         for world in worlds:
             with self._database.reading(world) as session:
                 for row in session.execute(
                     select(Participant).where(Participant.watches > 0, Participant.present)
                 ).scalars():
                     if self._board.served(row.session):
-                        page = Connection("", row.room_id, row.id, row.session, world)
-                        wanted[row.session] = page, _wanted(session, row)
+                        wanted[row.session] = _wanted(session, row)
         self._shown = {name: shown for name, shown in self._shown.items() if name in wanted}
-        for name, (page, pictures) in wanted.items():
-            if self._shown.get(name) == pictures:
-                continue
-            try:
-                self._board.command(page, "room.want", {"video": pictures})
-                self._shown[name] = pictures
-            except FenghuoError:
-                continue  # the node is away: asked again in a second
+        now = self._clock.monotonic()
+        for name, pictures in wanted.items():
+            before, told_at = self._shown.get(name, ([], now - TOLD_AGAIN_S))
+            if before != pictures or now - told_at >= TOLD_AGAIN_S:
+                # Not waited for: a node that hangs would hold up the players of all the others.
+                self._board.send(name, "room.want", {"video": pictures})
+                self._shown[name] = pictures, now
 
     def _ice(self, page: Connection, *, restart: bool) -> dict[str, str]:
         told = self._board.command(page, "room.ice", {"restart": restart})
         return {"ufrag": str(told.get("ufrag")), "password": str(told.get("password"))}
 
     def _page(self, principal: Principal, room_id: str, session_id: str) -> Connection:
+        room_id = _room_of(principal, room_id)
         world = self._world(room_id)
         with self._database.reading(world) as session:
             query = select(Participant).where(Participant.room_id == room_id, Participant.session == session_id)
@@ -160,6 +164,12 @@ class Whip:
             raise NotFound("not_found")
         with self._database.reading() as reader:
             return rooms.world_of(reader, room_id)
+
+
+def _room_of(principal: Principal, address: str) -> str:
+    """Return the room behind `/whip/<address>`: an encoder's own id stands for the room that it is assigned to, so that its address never changes."""
+    own = principal.role is Role.ENCODER and address == principal.id
+    return principal.room_id if own and principal.room_id is not None else address
 
 
 def _sends_video(sdp: str) -> bool:

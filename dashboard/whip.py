@@ -99,7 +99,7 @@ def create_whip(gate: Gate, whip: Whip, settings: Settings, clock: Clock) -> Blu
     manners: tuple[tuple[str, Manner], ...] = (("whip", "publish"), ("whep", "watch"))
     for name, manner in manners:
         views = WhipViews(gate, whip, settings, clock, manner)
-        joins = gate.needs("room.join")
+        joins = gate.needs("room.publish" if manner == "publish" else "room.join")
         place = f"/{name}/<room_id>"
         for method, view in (("POST", joins(views.offer)), ("OPTIONS", public(views.options))):
             # Not Flask's own answer to OPTIONS, which would ask for a login and tell less.

@@ -1,10 +1,13 @@
-"""The command line: serve, web, worker, media, demo, doctor, admin, keys, journal, backup."""
+"""The command line: serve, web, worker, media, demo, doctor, admin, encoder, keys, journal, backup."""
 
 import getpass
 import os
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from pydantic import ValidationError
@@ -12,6 +15,11 @@ from pydantic import ValidationError
 from foundation.errors import FenghuoError
 from foundation.logs import configure_logs
 from foundation.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from auth.devices import Devices
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -223,6 +231,87 @@ def admin_create(
             )
         database.close()
     click.echo(f"created {name} ({role})")
+
+
+@main.group()
+def encoder() -> None:
+    """Encoders, cameras and drones that publish into a room by WHIP, each with a token of its own that opens nothing else."""
+
+
+@encoder.command("add")
+@click.argument("name")
+@click.option("--room", required=True, help="Id of the room that it publishes into.")
+@click.pass_obj
+def encoder_add(settings: Settings, name: str, room: str) -> None:
+    """Make an encoder; prints its address, and its token, which is shown only now."""
+    from auth.principal import SYSTEM
+
+    with _encoders(settings) as (devices, session):
+        device, token = devices.add_encoder(session, SYSTEM, name, _open_room(session, room))
+        click.echo(f"address  /whip/{device.id}\ntoken    {token}")
+
+
+@encoder.command("list")
+@click.pass_obj
+def encoder_list(settings: Settings) -> None:
+    """List encoders: id, room, when it was there last, name."""
+    from auth.devices import encoders
+
+    with _encoders(settings) as (_, session):
+        for device in encoders(session):
+            seen = device.last_seen_at.isoformat(timespec="minutes") if device.last_seen_at else "never"
+            click.echo(f"{device.id}  {device.room_id}  {seen}  {device.name}")
+
+
+@encoder.command("move")
+@click.argument("id")
+@click.option("--room", required=True, help="Id of the room that it publishes into from now on.")
+@click.pass_obj
+def encoder_move(settings: Settings, id: str, room: str) -> None:
+    """Let an encoder publish into another room; its address and token stay."""
+    from auth.principal import SYSTEM
+
+    with _encoders(settings) as (devices, session):
+        devices.assign(session, SYSTEM, id, _open_room(session, room))
+
+
+@encoder.command("revoke")
+@click.argument("id")
+@click.pass_obj
+def encoder_revoke(settings: Settings, id: str) -> None:
+    """Take an encoder's token away; what it publishes ends within 15 seconds."""
+    from auth.principal import SYSTEM
+
+    with _encoders(settings) as (devices, session):
+        devices.revoke_in(session, SYSTEM, id)
+
+
+@contextmanager
+def _encoders(settings: Settings) -> Iterator[tuple["Devices", "Session"]]:
+    """The devices, and a session that writes; errors are told in a sentence."""
+    from auth.authority import Authority
+    from foundation.clock import SystemClock
+    from foundation.database import Database
+    from foundation.migrations import upgrade
+
+    _as_owner_of(settings.home)
+    with _told():
+        clock = SystemClock()
+        database = Database(settings.database, clock)
+        upgrade(database)
+        try:
+            authority = Authority(database, clock, settings.home)
+            with database.writing() as session:
+                yield authority.devices, session
+        finally:
+            database.close()
+
+
+def _open_room(session: "Session", room_id: str) -> str:
+    """The id of a room that is open. Errors: NotFound, Conflict("room_closed")."""
+    from conference.rooms import find_room
+
+    return find_room(session, room_id).id
 
 
 @main.group()

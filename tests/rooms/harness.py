@@ -28,6 +28,7 @@ from dashboard.gate import Gate
 from dashboard.headers import protect
 from dashboard.login import create_login
 from dashboard.room_page import create_room_page
+from dashboard.whip import create_whip
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.identifiers import new_id
@@ -93,6 +94,7 @@ class RoomWeb:
         gate.socket_namespace(self.socketio, ROOM, self.signalling)
         app.register_blueprint(create_login(gate, settings))
         app.register_blueprint(create_room_page(gate, database, clock, settings, self.signalling.lines))
+        app.register_blueprint(create_whip(gate, self.signalling.whip, settings, clock))
         protect(app, set())
         self.app = app
         self.gate = gate
