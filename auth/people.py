@@ -11,7 +11,7 @@ from auth.passwords import PasswordHash
 from auth.permissions import PEOPLE, Role
 from auth.principal import Principal
 from auth.sites import find_site
-from foundation import journal
+from foundation import journal, texts
 from foundation.clock import Clock, epoch_ms
 from foundation.database import Base, UtcDateTime
 from foundation.errors import Conflict, NotFound, UserError
@@ -66,8 +66,8 @@ def create_person(
     """
     principal.require("people.manage")
     folded = login_name(name)
-    shown = _visible(display_name).strip() or _visible(name).strip()
-    if not folded or max(len(folded), len(shown)) > NAME_LENGTH or not (folded + shown).isprintable():
+    shown = texts.folded(display_name) or texts.folded(name)
+    if not folded or max(len(folded), len(shown)) > NAME_LENGTH or not folded.isprintable():
         raise UserError("bad_name", limit=NAME_LENGTH)
     if role not in PEOPLE:
         raise UserError("role_not_for_people", role=role.value)

@@ -100,6 +100,31 @@ def test_a_person_that_makes_no_sense_is_refused(
         create_person(session, clock, SYSTEM, **said)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("王\u3000小梅", "王 小梅"),
+        ("消防👨\u200d🚒", "消防👨\u200d🚒"),
+        ("\u200b李\u00ad卫国\t", "李卫国"),
+        ("\u200b", "new"),
+    ],
+)
+def test_a_name_that_others_read_is_kept_like_any_text(
+    database: Database, clock: ManualClock, given: str, kept: str
+) -> None:
+    with database.writing() as session:
+        made = create_person(
+            session,
+            clock,
+            SYSTEM,
+            name="new",
+            password_hash=hash_password(PASSWORD),
+            role=Role.DUTY,
+            display_name=given,
+        )
+        assert made.display_name == kept
+
+
 def test_the_journal_tells_of_people_but_not_of_secrets(database: Database, people: dict[Role, Person]) -> None:
     with database.reading() as session:
         rows = journal.newest(session, 100)

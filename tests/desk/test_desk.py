@@ -240,6 +240,26 @@ def test_who_is_overtaken_is_shown_both_versions_and_loses_neither(served: Serve
     assert (known["level"], known["deaths"]) == (3, 2)
 
 
+def test_two_who_count_one_stock_keep_each_other_s_amounts(served: Served, desk: Page) -> None:
+    desk.click("#tab-resources")
+    row = desk.locator("tr[data-resource]", has_text="发电机")
+    have, need = row.locator(".cell-have input"), row.locator(".cell-need input")
+    path = f"/api/v1/resources/{row.get_attribute('data-resource')}"
+    have.fill("6")  # while it has the focus its row stays as it was seen
+    served.call("PATCH", path, {"need": 11})
+    expect(need).to_have_value("11")
+    have.press("Enter")
+    expect(desk.locator("#desk-said")).to_contain_text("6")
+    have.fill("7")
+    served.call("PATCH", path, {"have": 9})
+    have.press("Enter")
+    expect(desk.locator("dialog")).to_contain_text("由 6 改为 9，您要改为 7")
+    desk.click("dialog button[value=mine]")
+    expect(have).to_have_value("7")
+    _, found = served.call("GET", "/api/v1/resources")
+    assert [(one["have"], one["need"]) for one in found if f"/api/v1/resources/{one['id']}" == path] == [(7, 11)]
+
+
 def test_nothing_under_a_finger_is_redrawn(served: Served, desk: Page) -> None:
     incident = record(served, "校车抛锚")
     status, room = served.call("POST", "/api/v1/rooms", {"title": "道路会商"})

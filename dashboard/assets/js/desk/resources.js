@@ -3,12 +3,15 @@
 import { Rows, h, put, write } from "../dom.js";
 import { amountState } from "../staleness.js";
 import { call } from "./api.js";
+import { ask } from "./dialog.js";
 
 /** @typedef {import("../topics.js").Resource} Resource */
 
 const TYPES = ["stock", "team", "shelter"];
 const MOST = 1e9;
 const MINUTE_MS = 60_000;
+/** Who is overtaken so often by others should talk to them. */
+const ROUNDS = 5;
 
 export class Resources {
   #drawn = "";
@@ -64,8 +67,8 @@ export class Resources {
     /** @type {Resource | null} */
     let shown = null;
     confirm.addEventListener("click", () => void this.#confirm(shown));
-    const have = this.#amount(id, "have");
-    const need = this.#amount(id, "need");
+    const have = this.#amount("have");
+    const need = this.#amount("need");
     const short = h("span.short", { hidden: true });
     const node = h("tr", { "data-resource": id }, h("td.cell-name", {}, name, about, h("span.resources__confirmed", {}, age, confirm)), h("td.cell-have.number", {}, have.node, short), h("td.cell-need.number", {}, need.node));
     return {
@@ -100,12 +103,49 @@ export class Resources {
   }
 
   /**
+   * Send an amount. What somebody else changed beside it stays; where both changed it, the officer sees both and chooses.
+   *
+   * @param {Resource} seen as it was on the screen
+   * @param {"have" | "need"} which
+   * @param {number} value
+   * @returns {Promise<boolean>} false: the amount stays as it is
+   */
+  async #save(seen, which, value) {
+    const { words } = this.desk;
+    const name = words.name(seen.name);
+    let { version } = seen;
+    let held = seen[which];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const reply = await call("PATCH", `/resources/${encodeURIComponent(seen.id)}`, { [which]: value, version });
+      if (reply.ok) {
+        this.desk.say(words.t("resources.saved", { name, n: words.amount(value), unit: words.unit(seen.unit) }), "good");
+        return true;
+      }
+      const { status, params } = reply.problem;
+      if (status !== 409 || typeof params[which] !== "number") {
+        this.desk.say(words.problem(reply.problem), "bad");
+        return false;
+      }
+      const theirs = params[which];
+      if (theirs !== held && theirs !== value) {
+        const answer = await ask(words.t("resources.conflict", { name, theirs: words.amount(theirs), mine: words.amount(value), seen: words.amount(held) }), [], [
+          { value: "", text: words.t("resources.keep", { theirs: words.amount(theirs) }), kind: "primary" },
+          { value: "mine", text: words.t("resources.mine", { mine: words.amount(value) }) },
+        ]);
+        if (answer !== "mine") return false;
+      }
+      held = theirs;
+      version = params["version"];
+    }
+    return false;
+  }
+
+  /**
    * One amount: a field for whoever may change it, otherwise a number.
    *
-   * @param {string} id
    * @param {"have" | "need"} which
    */
-  #amount(id, which) {
+  #amount(which) {
     const { words } = this.desk;
     const unit = h("span.unit", { "aria-hidden": "true" });
     const plain = h("span.number");
@@ -117,23 +157,15 @@ export class Resources {
       if (seen) input.value = words.amount(seen[which]);
     };
     const save = async () => {
-      const value = Number(input.value.normalize("NFKC"));
+      const typed = input.value.normalize("NFKC").trim();
+      const value = Number(typed);
       if (seen === null || input.value === words.amount(seen[which])) return;
-      if (input.value.trim() === "" || !(value >= 0 && value <= MOST)) {
+      if (!/^\d+(\.\d+)?$/.test(typed) || value > MOST) {
         this.desk.say(words.t("resources.bad"), "bad");
         back();
         return;
       }
-      const before = seen;
-      const reply = await call("PATCH", `/resources/${encodeURIComponent(id)}`, { [which]: value, version: before.version });
-      if (reply.ok) {
-        this.desk.say(words.t("resources.saved", { name: words.name(before.name), n: words.amount(value), unit: words.unit(before.unit) }), "good");
-        return;
-      }
-      // What somebody else entered meanwhile is on the screen already, or comes with the feed.
-      const theirs = reply.problem.params[which];
-      this.desk.say(reply.problem.status === 409 && theirs !== undefined ? words.t("resources.conflict", { mine: words.amount(value), theirs: words.amount(theirs) }) : words.problem(reply.problem), "bad");
-      back();
+      if (!(await this.#save(seen, which, value))) back();
     };
     input.addEventListener("change", () => void save());
     input.addEventListener("keydown", (event) => {
