@@ -146,7 +146,8 @@ def public_face(error: FenghuoError) -> tuple[str, dict[str, object]]:
     if isinstance(error, Unauthenticated):
         return error.code, {}
     if isinstance(error, Forbidden):
-        return "forbidden", {}
+        # Whose proxy changes the host must learn it; another site's page learns nothing that it did not know.
+        return ("cross_origin" if error.detail.get("reason") == "cross origin" else "forbidden"), {}
     if isinstance(error, UserError | ProtocolError):
         return error.code, dict(error.detail)
     return error.code, {}

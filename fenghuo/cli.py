@@ -2,7 +2,9 @@
 
 import getpass
 import os
+import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ from pydantic import ValidationError
 
 from foundation.errors import FenghuoError
 from foundation.logs import configure_logs
-from foundation.settings import Settings
+from foundation.settings import Settings, unknown_names
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -32,7 +34,21 @@ def main(context: click.Context) -> None:
     """
     # Whatever we write (database, secrets, backups) is for us alone.
     os.umask(0o077)
+    wrong = unknown_names(os.environ)
+    if wrong:
+        raise click.ClickException("; ".join(wrong))
     context.obj = _settings()
+    _find_temporary_folder(context.obj.home)
+
+
+def _find_temporary_folder(home: Path) -> None:
+    """With a root file system that is read-only and no /tmp, temporary files go into the data folder; child processes learn of it."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        folder = home.resolve() / "tmp"
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ["TMPDIR"] = os.environ["SQLITE_TMPDIR"] = tempfile.tempdir = str(folder)
 
 
 def _settings() -> Settings:
@@ -77,6 +93,7 @@ def serve(settings: Settings, tls: str | None, key: str | None) -> None:
         database = Database(settings.database)
         upgrade(database)
     database.close()
+    _await_ports(_settings())
     stopping = threading.Event()
     # Read anew: the command line's choice of TLS is in the environment.
     settings = _settings()
@@ -84,6 +101,22 @@ def serve(settings: Settings, tls: str | None, key: str | None) -> None:
     code = run(settings)
     stopping.set()
     sys.exit(code)
+
+
+def _await_ports(settings: Settings) -> None:
+    """Wait a moment for the ports of web and media, which processes that end may still hold; then say who could not get which."""
+    from fenghuo.ports import await_port
+
+    for kind, host, port, setting in (
+        (socket.SOCK_STREAM, settings.host, settings.port, "FENGHUO_PORT"),
+        (socket.SOCK_DGRAM, "0.0.0.0", settings.media_port, "FENGHUO_MEDIA_PORT"),
+    ):
+        why = await_port(kind, host, port)
+        if why:
+            protocol = "tcp" if kind == socket.SOCK_STREAM else "udp"
+            raise click.ClickException(
+                f"port {port}/{protocol} of {host or 'this machine'}: {why}. Another program has it: stop it, or set {setting}"
+            )
 
 
 def _choose_tls(tls: str | None, key: str | None) -> None:
@@ -168,6 +201,16 @@ def doctor(settings: Settings) -> None:
         if finding.advice:
             click.echo(f"     → {finding.advice}")
     sys.exit(1 if any(finding.state == "bad" for finding in findings) else 0)
+
+
+def _become_owner_of(folder: Path) -> None:
+    """As root go on as the owner of the data folder: what root writes there would lock the service out. Others must be the owner."""
+    if folder.exists() and os.geteuid() == 0:
+        there = folder.stat()
+        os.setgroups([])
+        os.setegid(there.st_gid)
+        os.seteuid(there.st_uid)
+    _as_owner_of(folder)
 
 
 def _as_owner_of(folder: Path) -> None:
@@ -349,6 +392,7 @@ def journal_verify(settings: Settings) -> None:
     from foundation import journal
     from foundation.database import Database
 
+    _become_owner_of(settings.home)
     database = Database(settings.database)
     with database.reading() as session:
         verdict = journal.verify(session)
@@ -370,6 +414,7 @@ def backup(settings: Settings, label: str) -> None:
 
     if not label.replace("-", "").isalnum():
         raise click.BadParameter("letters, digits and - only", param_hint="LABEL")
+    _become_owner_of(settings.home)
     with _told():
         click.echo(str(back_up_sqlite(Database(settings.database), label)))
 

@@ -10,6 +10,7 @@ It leans on the inside of gunicorn.workers.gthread, whose major version is pinne
 """
 
 import errno
+import logging
 import resource
 import select
 import selectors
@@ -25,12 +26,16 @@ from typing import Any, ClassVar, Literal
 
 from gunicorn.http import get_parser
 from gunicorn.http.body import ChunkedReader, LengthReader
+from gunicorn.http.errors import LimitRequestHeaders
 from gunicorn.workers.gthread import TConn, ThreadWorker
 from prometheus_client import Counter, Gauge
 
 from dashboard.body_limit import LINE_PATH, MAX_PUBLIC_BYTES
+from dashboard.cookies import ACCESS, GUEST, LANGUAGE, REFRESH, THEME
 from foundation.clock import SystemClock
 from foundation.loops import guarded, survived
+
+logger = logging.getLogger(__name__)
 
 PROVEN = "fenghuo.proven"
 """The extension of the application that says whether a request's cookies and authorization prove somebody: (cookie, authorization) → bool."""
@@ -369,6 +374,29 @@ class Lane:
         return late
 
 
+def _head_too_large() -> bytes:
+    """The answer to too large a head (RFC 6585 section 5), mostly of cookies: ours are cleared, but for a wall's pairing, which is small."""
+    body = (
+        '<!doctype html><html lang="zh-CN"><meta charset="utf-8"><title>431</title>'
+        "<p>浏览器为此地址保存的 Cookie 过大，请求无法处理。本系统的 Cookie 已清除，请重新登录；"
+        "若仍出现本页，请在浏览器设置中清除此地址的 Cookie。</p>"
+        '<p lang="en">The cookies that this browser keeps for this address are too large. Ours were cleared: please log in again. '
+        "If this page comes again, clear the cookies of this address in the browser's settings.</p></html>"
+    ).encode()
+    cleared = "".join(
+        f"Set-Cookie: {name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax\r\n"
+        for name in (ACCESS, REFRESH, GUEST, LANGUAGE, THEME)
+    )
+    head = (
+        "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Type: text/html; charset=utf-8\r\n"
+        f"Cache-Control: no-store\r\n{cleared}Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode("ascii") + body
+
+
+HEAD_TOO_LARGE = _head_too_large()
+
+
 class Worker(ThreadWorker):  # type: ignore[misc]
     """The worker. Tests make classes of it with shorter deadlines."""
 
@@ -396,6 +424,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._people, self._strangers, self._uploads, self._line, self._health, self._sockets, self._greeting
         )  # fmt: skip
         self._waiting_max = WAITING_MAX
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        """Answer a request that could not be read; with too large a head by what helps, since no page of ours can be reached then."""
+        if not isinstance(exc, LimitRequestHeaders):
+            super().handle_error(req, client, addr, exc)
+            return
+        logger.warning("a request's head is too large", extra={"address": (addr or ("",))[0], "why": str(exc)})
+        with suppress(OSError):
+            client.sendall(HEAD_TOO_LARGE)
 
     def init_process(self) -> None:
         self._waiting_max = _room_for_files(self.lanes.threads)

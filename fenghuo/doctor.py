@@ -22,6 +22,7 @@ from dashboard.trust import TRUST_PATH
 from fenghuo.certificates import shown_by
 from fenghuo.clock_discipline import is_disciplined
 from fenghuo.https import LEAF_FILE
+from fenghuo.ports import taken
 from foundation import disk, journal
 from foundation.clock import Clock, from_epoch_ms
 from foundation.database import MIN_FREE_BYTES, Database
@@ -220,25 +221,25 @@ def _gives_authority(settings: Settings) -> bool:
 
 def _listener(settings: Settings, name: str, port: int, setting: str, answer: str) -> Finding:
     """A TCP port of web; `answer`: what Fenghuo itself says there, if it does."""
-    taken = _taken(socket.SOCK_STREAM, settings.host, port)
-    if not taken:
+    why = taken(socket.SOCK_STREAM, settings.host, port)
+    if not why:
         return Finding(name, "ok", f"{port} is free")
     if answer:
         return Finding(name, "ok", f"{port}: {answer}")
-    return Finding(name, "bad", f"{port}: {taken}", f"another program has it: stop it or set {setting}")
+    return Finding(name, "bad", f"{port}: {why}", f"another program has it: stop it or set {setting}")
 
 
 def _udp(patient: Patient) -> Finding:
     port = patient.settings.media_port
-    taken = _taken(socket.SOCK_DGRAM, "0.0.0.0", port)
-    if not taken:
+    why = taken(socket.SOCK_DGRAM, "0.0.0.0", port)
+    if not why:
         return Finding("media port", "ok", f"{port}/udp is free; the firewall must let it in")
     # A probe of ours would stay unanswered: the node reacts only to who shows a session's password. But it ends when it
     # cannot have its port, so one that is connected to web has it.
     if patient.running.media == "up":
         return Finding("media port", "ok", f"{port}/udp: the media node has it and is connected to web")
     advice = "another program has it: stop it or set FENGHUO_MEDIA_PORT"
-    return Finding("media port", "bad", f"{port}/udp: {taken}, and no media node is connected to web", advice)
+    return Finding("media port", "bad", f"{port}/udp: {why}, and no media node is connected to web", advice)
 
 
 def _receive_buffer(_patient: Patient) -> Finding:
@@ -281,15 +282,15 @@ def _broker(patient: Patient) -> Finding:
 def _embedded_broker(patient: Patient) -> Finding:
     settings, running = patient.settings, patient.running
     name = f"{settings.mqtt_host}:{settings.mqtt_port}"
-    taken = _taken(socket.SOCK_STREAM, settings.mqtt_host, settings.mqtt_port)
-    if not taken:
+    why = taken(socket.SOCK_STREAM, settings.mqtt_host, settings.mqtt_port)
+    if not why:
         return Finding("MQTT", "ok", f"inside the worker, {name} is free")
     if running.worker == "up" and running.ingest != "port_taken":
         return Finding("MQTT", "ok", f"inside the worker, which has {name}")
     return Finding(
         "MQTT",
         "bad",
-        f"{name}: {taken}, and not by a worker that is connected to web",
+        f"{name}: {why}, and not by a worker that is connected to web",
         "another program has it: stop it, set FENGHUO_MQTT_PORT, or use it as the broker with FENGHUO_MQTT_URL",
     )
 
@@ -383,18 +384,6 @@ def _tls(patient: Patient, name: str, host: str, port: int, advice: str, *, must
         )
         return Finding(name, "warn", f"{found}: {certificate.distrust}", trust)
     return Finding(name, "ok", found)
-
-
-def _taken(kind: socket.SocketKind, host: str, port: int) -> str:
-    """Why a socket of `kind` cannot be bound there; empty when it can."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as probe:
-        if kind == socket.SOCK_STREAM:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            return error.strerror or str(error)
-    return ""
 
 
 def _running(settings: Settings) -> Running:

@@ -1,14 +1,21 @@
 """Settings: what the environment says (`FENGHUO_…`), with its units and traps, read once at the start of a process."""
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+PREFIX = "FENGHUO_"
+NO_SETTINGS = frozenset(
+    f"{PREFIX}{name}" for name in ("PARENT", "ADMIN_PASSWORD", "REQUIRE_ALL", "NAME", "IMAGE", "MQTT_PUBLISH")
+)
+"""Names with another meaning: `serve`'s to its children, the command line's, the tests', and those of deploy/compose.yaml."""
 EVERYWHERE = frozenset({"", "0.0.0.0", "::"})
 LOOPBACK = "127.0.0.1"
 DATABASE_FILE = "fenghuo.db"
@@ -19,7 +26,7 @@ TURN_URL = re.compile(r"turns?:(?:[\w.\-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:\?
 class Settings(BaseSettings):
     """All settings of one installation; each field is the environment variable `FENGHUO_<NAME>`."""
 
-    model_config = SettingsConfigDict(env_prefix="FENGHUO_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
     home: Path = Path("data")
     """Data folder: database, secrets, uploads. Everything that must be backed up is in it."""
@@ -125,8 +132,18 @@ class Settings(BaseSettings):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        ZoneInfo(value)
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            near = get_close_matches(value, sorted(available_timezones()), 3, 0.5)
+            raise ValueError(f"no such time zone: {value}; {_perhaps(near or ['Asia/Shanghai'])}") from error
         return value
+
+    @field_validator("host")
+    @classmethod
+    def _bare_host(cls, value: str) -> str:
+        # An IPv6 address is written with brackets in an address line, without in a setting: both are meant.
+        return value.removeprefix("[").removesuffix("]")
 
     @field_validator("turn_url")
     @classmethod
@@ -183,7 +200,9 @@ class Settings(BaseSettings):
     def own_address(self) -> str:
         """Where the web process of this machine listens."""
         scheme = "https" if self.serves_https else "http"
-        return f"{scheme}://{LOOPBACK if self.host in EVERYWHERE else self.host}:{self.port}"
+        host = LOOPBACK if self.host in EVERYWHERE else self.host
+        # RFC 3986 section 3.2.2.
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def web_addresses(self) -> list[str]:
@@ -194,6 +213,21 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """The time zone on screens."""
         return ZoneInfo(self.timezone)
+
+
+def unknown_names(environment: Iterable[str]) -> list[str]:
+    """What is wrong with the `FENGHUO_…` names of the environment that mean nothing, each with those that are meant perhaps."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    strange = sorted(
+        name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known | NO_SETTINGS
+    )
+    return [
+        f"{name} is no setting; {_perhaps(get_close_matches(name.upper(), sorted(known), 3, 0.7))}" for name in strange
+    ]
+
+
+def _perhaps(near: list[str]) -> str:
+    return f"perhaps {' or '.join(near)}" if near else "docs/administrator.md has them all"
 
 
 def _listed(value: str) -> list[str]:

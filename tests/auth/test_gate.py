@@ -186,6 +186,14 @@ def test_another_sites_page_cannot_act_for_our_user(browser: Browser, headers: d
     assert client.get("/desk/").status_code == 200, "still logged in"
 
 
+def test_a_proxy_that_changes_the_host_is_told_what_to_set(browser: Browser) -> None:
+    answer = browser(Role.DUTY).post(
+        "/api/v1/things", headers={"Origin": "https://county.example", "Host": "localhost"}
+    )
+    assert answer.json is not None
+    assert answer.json["code"] == "cross_origin" and "FENGHUO_PUBLIC_URL" in answer.json["detail"]
+
+
 @pytest.mark.parametrize("headers", [each for each in EVIL if each])
 def test_another_sites_page_cannot_log_our_user_in_as_somebody_else(
     client: FlaskClient, headers: dict[str, str]

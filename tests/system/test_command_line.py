@@ -3,6 +3,8 @@
 import base64
 import json
 import os
+import socket
+import tempfile
 import time
 from pathlib import Path
 
@@ -59,3 +61,26 @@ def test_a_setting_that_no_process_can_work_with_is_told_before_any_starts(
     (elsewhere.home / MAPPING_FILE).write_text(file, "utf-8")
     done = elsewhere.run("serve")
     assert done.returncode == 1 and told in done.stderr.lower(), done.stderr
+
+
+def test_a_port_that_another_program_has_is_told_by_serve(tmp_path: Path) -> None:
+    elsewhere = Served(tmp_path / "home")
+    with socket.create_server(("127.0.0.1", elsewhere.port)):
+        done = elsewhere.run("serve")
+    assert done.returncode == 1
+    assert f"port {elsewhere.port}/tcp" in done.stderr and "FENGHUO_PORT" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
+def test_a_backup_made_as_root_belongs_to_the_service() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        elsewhere = Served(Path(folder) / "home")
+        elsewhere.create_admin()
+        for path in (elsewhere.home, *elsewhere.home.rglob("*")):
+            os.chown(path, 12345, 12345)
+        done = elsewhere.run("backup", "by-root")
+        assert done.returncode == 0, done.stderr
+        made = [path.stat() for path in (elsewhere.home, *elsewhere.home.rglob("*"))]
+        assert {(one.st_uid, one.st_gid) for one in made} == {(12345, 12345)}
+        assert (elsewhere.home / "backups/by-root.db").stat().st_mode & 0o777 == 0o600
