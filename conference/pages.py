@@ -58,6 +58,7 @@ class Pages:
             "want": ("room.join", self._want),
             "state": ("room.join", self._state),
             "freezes": ("room.join", self._freezes),
+            "busy": ("room.join", self._busy),
             "leave": ("room.join", self._leave),
         }
 
@@ -202,6 +203,11 @@ class Pages:
             ):
                 raise ProtocolError("bad_request")
         self._board.send(page.session, "room.freezes", {"slots": counted})
+        return {}
+
+    def _busy(self, _principal: Principal, _payload: dict[str, Any]) -> dict[str, Any]:
+        page = self._turnstile.seated()
+        self._board.send(page.session, "room.busy", {})
         return {}
 
     def _leave(self, _principal: Principal, _payload: dict[str, Any]) -> dict[str, Any]:

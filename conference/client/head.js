@@ -12,8 +12,14 @@ export function showLink(state, tries) {
   setText(link, t(tries > 0 || state !== "signal_lost" ? `room.link.${state}` : "room.link.signal_going", { n: tries }));
 }
 
-/** @param {import("./wire.js").Line} told */
-export function showLine(told) {
+/** @param {import("./wire.js").Line | null} told @param {boolean} busy whether this computer is what is too slow */
+export function showLine(told, busy) {
+  if (busy || told === null) {
+    line.hidden = !busy;
+    line.dataset.step = "busy";
+    setText(line, busy ? t("room.line.busy") : "");
+    return;
+  }
   const weak = !told.send.pictures || told.step !== "full";
   const step = told.send.pictures ? told.step : "own";
   line.hidden = !weak;

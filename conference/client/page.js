@@ -3,6 +3,7 @@
 import { renew } from "/assets/js/session.js";
 import { post } from "./api.js";
 import { stayAwake } from "./awake.js";
+import { Busy } from "./busy.js";
 import { Calls, nameOf } from "./calls.js";
 import { Chat, unreadWords } from "./chat.js";
 import { control, drawControls, drawTab, flag } from "./controls.js";
@@ -32,6 +33,11 @@ const MEASURE_MS = 2000;
 /** @type {import("./wire.js").Roster} */
 let roster = { version: 0, participants: [] };
 let askedToMute = false;
+/** @type {import("./wire.js").Line | null} what the line carries, as it was told last */
+let lineTold = null;
+/** When was measured last while the page was seen; null before. @type {number | null} */
+let measuredAt = null;
+const busy = new Busy();
 
 const title = byId("title", HTMLHeadingElement);
 const askDialog = byId("asked", HTMLDialogElement);
@@ -80,7 +86,8 @@ const client = new RoomClient(config.room, {
   line(line) {
     tiles.step = line.step;
     tiles.sends = line.send.pictures;
-    showLine(line);
+    lineTold = line;
+    showLine(line, busy.busy);
   },
   muted(muted) {
     if (muted && !askedToMute && !talk.acting && client.welcome !== null && talk.mode === "open") tell(t("room.muted_by_host"));
@@ -274,9 +281,20 @@ function drawChat() {
 }
 
 async function measure() {
-  if (client.session === null || document.visibilityState === "hidden") return;
+  // A page out of sight gets its timers late, and has no session to compare with after a new one.
+  if (client.session === null || document.visibilityState === "hidden") {
+    measuredAt = null;
+    return;
+  }
+  const at = performance.now();
+  const late = measuredAt === null ? 0 : at - measuredAt - MEASURE_MS;
+  measuredAt = at;
   const [{ slots }, sent] = await Promise.all([client.stats(), client.session.sent()]);
-  tiles.measure(slots, sent, performance.now());
+  tiles.measure(slots, sent, at);
+  busy.take({ at, late, limited: sent.limited, slots: slots.filter(({ slot }) => slot.startsWith("v")), pictures: tiles.remote.length });
+  tiles.setLimit(busy.limit);
+  showLine(lineTold, busy.busy);
+  if (busy.busy) await client.tellBusy().catch(() => undefined);
   // A figure that did not get through is told with the next one.
   await client.tellFreezes(slots).catch(() => undefined);
 }

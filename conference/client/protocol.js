@@ -36,6 +36,8 @@ import { Refused } from "./wire.js";
 
 /** How often at most it is told how often pictures stood still. */
 const FREEZES_EVERY_MS = 10_000;
+/** How often at most it is told that this computer is busy; the node believes it for three times as long. */
+const BUSY_EVERY_MS = 5000;
 /** How long after a failure the wish is told again. */
 const WANT_AGAIN_MS = 1000;
 /** From this loss on (share of what is sent to us) speech may come later, so that it comes whole. */
@@ -61,6 +63,7 @@ export class RoomClient {
     this.statesUnderWay = 0;
     /** What was told of pictures that stood still, and when. */
     this.frozen = { text: "{}", at: 0 };
+    this.busyTold = -Infinity;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.wantTimer = undefined;
     this.lifeline = new Lifeline(
@@ -187,6 +190,14 @@ export class RoomClient {
     this.frozen.at = now;
     await this.lifeline.ask("freezes", { slots });
     this.frozen.text = text;
+  }
+
+  /** Say that this computer is too busy: what it reports of delays says nothing of its line. */
+  async tellBusy() {
+    const now = performance.now();
+    if (!this.lifeline.stands || now - this.busyTold < BUSY_EVERY_MS) return;
+    this.busyTold = now;
+    await this.lifeline.ask("busy", {});
   }
 
   /**

@@ -25,12 +25,12 @@ export function ratesOf(before, now) {
 }
 
 /**
- * @param {{stalled: boolean, manner: "moving" | "slow" | "still", step: string, height: number, asked: number, loss: number, kbps: number, screen: boolean}} picture `height` as it comes, `asked` as it is
+ * @param {{stalled: boolean, busy: boolean, manner: "moving" | "slow" | "still", step: string, height: number, asked: number, loss: number, kbps: number, screen: boolean}} picture `busy`: this computer is, `height` as it comes, `asked` as it is
  *   shown, in pixels; `step` of the line
  * @returns {Mark}
  */
-export function markOf({ stalled, manner, step, height, asked, loss, kbps, screen }) {
-  if (stalled) return { grade: "none", words: "room.quality.stopped" };
+export function markOf({ stalled, busy, manner, step, height, asked, loss, kbps, screen }) {
+  if (stalled) return { grade: "none", words: busy ? "room.quality.busy" : "room.quality.stopped" };
   if (manner === "still") return { grade: "weak", words: "room.quality.stills" };
   // A screen on which nothing changes sends nothing.
   if (kbps < FLOWS_KBPS && !screen) return { grade: "none", words: "room.quality.silent" };

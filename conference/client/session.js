@@ -6,10 +6,13 @@ import { Pulse } from "./pulse.js";
 /** @typedef {{audio: MediaStreamTrack | null, camera: MediaStreamTrack | null, screen: MediaStreamTrack | null}} Sending */
 /**
  * What one slot receives.
- * @typedef {{slot: string, kind: string, source: string | null, framesDecoded: number, packetsLost: number, freezeCount: number, jitter: number,
+ * @typedef {{slot: string, kind: string, source: string | null, framesDecoded: number, framesDropped: number, decodeSeconds: number, packetsLost: number, freezeCount: number, jitter: number,
  *   packetsReceived: number, bytesReceived: number, audioEnergy: number, frameHeight: number}} Received
  */
-/** What the own camera sends: bytes of all layers so far, and the height of the largest that goes out. @typedef {{bytesSent: number, frameHeight: number}} Sent */
+/**
+ * What the own camera sends: bytes of all layers so far, the height of the largest that goes out, and whether the processor is what limits it.
+ * @typedef {{bytesSent: number, frameHeight: number, limited: boolean}} Sent
+ */
 
 /** @type {RTCConfiguration} */
 const PEER = { bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" };
@@ -179,6 +182,8 @@ export class Session {
         kind: shown?.kind ?? (slot.startsWith("a") ? "audio" : "camera"),
         source: shown?.participant ?? null,
         framesDecoded: entry.framesDecoded ?? 0,
+        framesDropped: entry.framesDropped ?? 0,
+        decodeSeconds: entry.totalDecodeTime ?? 0,
         packetsLost: entry.packetsLost ?? 0,
         freezeCount: entry.freezeCount ?? 0,
         jitter: entry.jitter ?? 0,
@@ -192,11 +197,13 @@ export class Session {
 
   /** What the camera sends. @returns {Promise<Sent>} */
   async sent() {
-    const sent = { bytesSent: 0, frameHeight: 0 };
+    const sent = { bytesSent: 0, frameHeight: 0, limited: false };
     for (const entry of (await this.camera.getStats()).values()) {
       if (entry.type !== "outbound-rtp") continue;
       sent.bytesSent += entry.bytesSent ?? 0;
-      if (entry.active !== false) sent.frameHeight = Math.max(sent.frameHeight, entry.frameHeight ?? 0);
+      if (entry.active === false) continue;
+      sent.frameHeight = Math.max(sent.frameHeight, entry.frameHeight ?? 0);
+      sent.limited ||= entry.qualityLimitationReason === "cpu";
     }
     return sent;
   }

@@ -56,6 +56,8 @@ export class Tiles {
     this.sends = true;
     /** @type {Map<string, import("./quality.js").Sums>} */
     this.sums = new Map();
+    /** @type {number | null} how many pictures this computer can decode; null: all */
+    this.limit = null;
     this.me = "";
     this.videoSlots = 0;
     this.clockAhead = 0;
@@ -119,7 +121,7 @@ export class Tiles {
         tile.grade(null);
       } else {
         const rates = this.#rates(key, { at, bytes: one.bytesReceived, lost: one.packetsLost, received: one.packetsReceived });
-        const mark = markOf({ stalled: tile.stalled, manner: tile.manner, step: this.step, height: one.frameHeight, asked: tile.pixels, screen: tile.kind === "screen", ...(rates ?? { loss: 0, kbps: 0 }) });
+        const mark = markOf({ stalled: tile.stalled, busy: this.limit !== null, manner: tile.manner, step: this.step, height: one.frameHeight, asked: tile.pixels, screen: tile.kind === "screen", ...(rates ?? { loss: 0, kbps: 0 }) });
         tile.grade(rates === null ? null : { ...mark, height: one.frameHeight, ...rates });
       }
     }
@@ -140,6 +142,13 @@ export class Tiles {
     } else {
       this.#tell();
     }
+  }
+
+  /** Decode so many pictures at most, the most important ones; null: all. @param {number | null} limit */
+  setLimit(limit) {
+    if (this.limit === limit) return;
+    this.limit = limit;
+    this.#wish();
   }
 
   /** A new session: its slots' tracks come one by one. @param {string} slot @param {MediaStreamTrack} track */
@@ -251,15 +260,23 @@ export class Tiles {
     this.#wish();
   }
 
+  /** The pictures from others; where not all can be decoded, screens, the large one and who spoke last come first. */
+  #byWeight() {
+    if (this.limit === null) return this.remote;
+    const weight = (/** @type {{key: string, kind: PictureKind}} */ { key, kind }) => (kind === "screen" ? 0 : this.tiles.get(key)?.element.dataset.large === "true" ? 1 : key === this.spoke ? 2 : 3);
+    return [...this.remote].sort((a, b) => weight(a) - weight(b));
+  }
+
   #wish() {
     /** @type {Wanted[]} */
     const wanted = [];
-    for (const { key, who, kind } of this.remote) {
+    for (const { key, who, kind } of this.#byWeight()) {
       const slot = this.slots.get(key);
       const tile = this.tiles.get(key);
       if (slot === undefined || tile === undefined || tile.element.style.visibility === "hidden") continue;
       wanted.push({ slot, participant: who.participant, kind, height: Math.max(1, tile.pixels) });
     }
+    if (this.limit !== null) wanted.splice(this.limit);
     const text = JSON.stringify(wanted);
     if (text === this.asked) return;
     this.asked = text;

@@ -81,6 +81,8 @@ STEADY_S = 2.0
 STEADY_SHARE = 0.1
 STEADY_LEAST_S = 0.03
 """Round trips that stay so near to each other for so long, while little is lost, are a longer way and no queue."""
+BUSY_S = 15.0
+"""A receiver that says that its processor is busy is believed for so long; it says so again every 5 s."""
 LOW_SHARE = 0.9
 LOW_FOR_S = 3.0
 """A REMB below this share of what arrives counts when it has not grown for so long: at a change of layers it lags behind."""
@@ -266,6 +268,7 @@ class Downlink:
         self._low_since = float("inf")
         """Since when the REMB stands below what arrives; infinite: it does not."""
         self._trip_s = 0.0
+        self._busy_until = float("-inf")
         self._queued_at = float("-inf")
         self._shortest = Lowest(LOWEST_S)
         self._steady_s = 0.0
@@ -292,6 +295,8 @@ class Downlink:
 
     def estimate(self, bits_per_second: int, sending_bps: int, now: float) -> None:
         """Take a REMB, of all that comes; `sending_bps` is what this subscriber gets at present."""
+        if now < self._busy_until:
+            return
         fell = bits_per_second < self._remb_bps * 0.97
         grew = bits_per_second > self._remb_bps * 1.005
         self._remb_bps, self._remb_at = bits_per_second, now
@@ -305,12 +310,23 @@ class Downlink:
         if self._narrow(now) and (self._trouble or self.loss > LOSS_HIGH):
             self._lower(bits_per_second, now)
 
+    def receiver_busy(self, now: float) -> None:
+        """Note that the receiver's processor is busy: its REMB and round trips say nothing of the line for BUSY_S, only what is lost does."""
+        if now >= self._busy_until:
+            # What was taken for a queue until now was its waiting for the processor.
+            self.budget_bps = max(self.budget_bps, self._calm_bps)
+        self._busy_until = now + BUSY_S
+        self._low_since = float("inf")
+        self._trip_s = 0.0
+
     def _narrow(self, now: float) -> bool:
         """Whether the receiver has been saying for a while that less than what arrives would be the right amount."""
         return now - self._low_since > LOW_FOR_S and now - self._remb_at < LOW_FOR_S
 
     def round_trip(self, seconds: float, now: float) -> None:
         """Take one measured round trip."""
+        if now < self._busy_until:
+            return
         self._shortest.take(seconds, now)
         if self._carried_bps and seconds > max(
             self._shortest.value + PROBE_QUEUE_S, self._shortest.value * PROBE_QUEUE_SHARE

@@ -294,6 +294,12 @@ class MediaNode:
             slot.freezes = times
         return {}
 
+    async def busy(self, request: dict[str, Any]) -> dict[str, Any]:
+        """`room.busy`: the session's computer is too busy; what it reports of delays says nothing of its line for a while."""
+        _, session = self._find(request)
+        session.downstream.link.receiver_busy(self._clock())
+        return {}
+
     async def stats(self, request: dict[str, Any]) -> dict[str, Any]:
         """`node.stats`: figures of every session, or of those of one room."""
         now = self._clock()
@@ -307,6 +313,7 @@ class MediaNode:
             "room.offer": self.offer,
             "room.want": self.want,
             "room.freezes": self.freezes,
+            "room.busy": self.busy,
             "room.grants": self.grants,
             "room.ice": self.ice,
             "room.leave": self.leave,

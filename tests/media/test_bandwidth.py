@@ -6,6 +6,7 @@ import pytest
 
 from conference.media import rtcp
 from conference.media.bandwidth import (
+    BUSY_S,
     DOWNLINK_START_BPS,
     PICTURES_REST_MAX_S,
     PROBE_AFTER_S,
@@ -46,6 +47,32 @@ def test_a_falling_estimate_counts_only_with_trouble() -> None:
     link.estimate(500_000, 800_000, 2.0)
     assert link.budget_bps == DOWNLINK_START_BPS
     assert congested().budget_bps == 500_000
+
+
+def test_a_busy_computer_s_delays_make_no_narrow_line_and_its_losses_count() -> None:
+    link = congested()
+    link.receiver_busy(10.5)
+    assert link.budget_bps == DOWNLINK_START_BPS, "what looked like a queue was the computer's"
+    for second in range(11, 11 + int(BUSY_S)):
+        link.round_trip(0.4, float(second))
+        link.estimate(50_000, 800_000, float(second))
+        link.receiver_busy(float(second))
+    assert link.budget_bps == DOWNLINK_START_BPS
+    for tenth in range(40):
+        link.lose(20.0, 100, 800_000, 26.0 + tenth / 10)
+    assert link.budget_bps < 800_000
+
+
+def test_a_computer_that_is_busy_no_more_is_believed_again() -> None:
+    link = congested()
+    link.receiver_busy(10.5)
+    later = 10.5 + BUSY_S
+    link.round_trip(0.02, later)
+    for _ in range(10):
+        link.round_trip(0.4, later)
+    link.estimate(60_000, 800_000, later)
+    link.estimate(50_000, 800_000, later + 0.1)
+    assert link.budget_bps == 50_000
 
 
 def test_more_is_allowed_only_after_padding_went_through() -> None:

@@ -227,6 +227,7 @@ class ScriptedNode:
             "room.offer",
             "room.want",
             "room.freezes",
+            "room.busy",
             "room.ice",
             "room.grants",
             "room.leave",

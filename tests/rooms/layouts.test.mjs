@@ -8,7 +8,7 @@ import { markOf, ownMarkOf, ratesOf } from "../../conference/client/quality.js";
 
 const KEYS = ["a/camera", "b/camera", "c/camera", "me/camera"];
 /** @type {Parameters<typeof markOf>[0]} */
-const fine = { stalled: false, manner: "moving", step: "full", height: 720, asked: 720, loss: 0, kbps: 600, screen: false };
+const fine = { stalled: false, busy: false, manner: "moving", step: "full", height: 720, asked: 720, loss: 0, kbps: 600, screen: false };
 
 test("in the grid nobody is large but what was pinned, or a shared screen", () => {
   assert.equal(largeOf("grid", KEYS, null, "b/camera"), null);

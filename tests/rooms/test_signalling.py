@@ -351,6 +351,12 @@ def test_who_closed_the_page_is_gone_after_two_minutes_and_who_only_has_no_link_
     assert (site["state"], site["why"]) == ("missing", "link_lost")
 
 
+def test_that_a_computer_is_busy_is_told_to_its_node(room: str, village: Page, node: ScriptedNode) -> None:
+    go_in(village, room, node)
+    assert village.ask("busy", {}) == {}
+    until(lambda: node.had("room.busy") == [{"room": room, "session": village.session}])
+
+
 def test_a_node_with_a_session_that_nobody_has_is_told_to_end_it(room: str, web: RoomWeb, node: ScriptedNode) -> None:
     node.session(room, new_id(), new_id(), "connected")
     until(lambda: node.had("room.leave"))
