@@ -1,4 +1,4 @@
-"""Readings taken in: over HTTP beside a bare executemany of the same batches, over MQTT beside a bare subscriber."""
+"""Readings taken in: over HTTP beside a bare executemany of the same batches, over MQTT beside a bare subscriber; the worker's cost."""
 
 import http.client
 import tempfile
@@ -14,7 +14,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from sqlalchemy import insert
 
-from benchmarks.figure import tell
+from benchmarks.figure import tell, tell_at_most
 from fenghuo.demo.township import build_sites, build_stations
 from foundation.clock import SystemClock, epoch_ms
 from foundation.database import Database
@@ -24,7 +24,7 @@ from operations.mapping import Mapping, own_topic
 from operations.mqtt import RECEIVE_MAXIMUM, SESSION_EXPIRY_S, Subscriber
 from operations.readings import readings
 from operations.sensing import Sensing
-from operations.stations import all_sensors
+from operations.stations import Sensor, all_sensors
 from tests.servers import Mosquitto
 from tests.serving import Served
 
@@ -33,6 +33,9 @@ BATCHES = 60
 ROUNDS = 5
 MESSAGES = 12_000
 DRAIN_LIMIT_S = 120
+SENSORS = 5_000
+CPU_RATE = 40
+CPU_S = 30.0
 
 
 def township(path: Path) -> Database:
@@ -235,8 +238,96 @@ def measure_mqtt(folder: Path) -> None:
     )
 
 
+def many_sensors(database: Database) -> list[str]:
+    """Give one station `SENSORS` sensors; their topics."""
+    with database.writing() as session:
+        (sensor, station), *_ = all_sensors(session)
+        copied = {column.name: getattr(sensor, column.name) for column in Sensor.__table__.columns}
+        rows = [{**copied, "id": f"many-{number}", "key": 1_000 + number} for number in range(SENSORS)]
+        session.execute(insert(Sensor), rows)
+        return [own_topic(station.site_id, str(row["id"])) for row in rows]
+
+
+def measure_many(folder: Path) -> None:
+    """5,000 sensors over one connection: each batch touches as many places of the table as it has rows."""
+    database = township(folder / "many.db")
+    topics = many_sensors(database)
+    broker = Mosquitto(folder)
+    broker.start()
+    ours, theirs = [], []
+    try:
+        for number in range(ROUNDS):
+            start = epoch_ms(SystemClock().now()) - 86_400_000 * 3 + number * MESSAGES
+            fill(broker, "ours", topics, start)
+            ours.append(through_ingest(broker, database))
+            fill(broker, "bare", topics, start)
+            theirs.append(thrown_away(broker))
+    finally:
+        broker.stop()
+        database.close()
+    tell(
+        f"readings of {SENSORS} sensors taken in over one MQTT connection from Mosquitto",
+        "messages/s",
+        ours,
+        theirs,
+        peer_name=f"bare paho-mqtt {version('paho-mqtt')} subscriber that throws away",
+        goal=">= 3,000",
+        met=lambda mine, _peer: mine >= 3_000,
+    )
+
+
+def measure_cpu(folder: Path) -> None:
+    """What the worker costs with `CPU_RATE` readings a second, one at a time, by the embedded broker and by Mosquitto."""
+    for name in ("embedded broker", "Mosquitto"):
+        home = folder / name.split()[0]
+        home.mkdir()
+        database = township(home / "fenghuo.db")
+        with database.reading() as session:
+            topics = [own_topic(station.site_id, sensor.id) for sensor, station in all_sensors(session)]
+        database.close()
+        broker = Mosquitto(home) if name == "Mosquitto" else None
+        if broker is not None:
+            broker.start()
+        served = Served(home)
+        if broker is not None:
+            served.environment["FENGHUO_MQTT_URL"] = f"mqtt://127.0.0.1:{broker.port}"
+        served.start()
+        try:
+            figure = worker_cpu(served, broker.port if broker else served.mqtt_port, topics)
+        finally:
+            served.stop()
+            if broker is not None:
+                broker.stop()
+        tell_at_most(f"CPU of the worker, {CPU_RATE} readings/s by MQTT, {name}", "ms/s", [figure], 20)
+
+
+def worker_cpu(served: Served, port: int, topics: list[str]) -> float:
+    """Milliseconds of processor a second, after some seconds of warming up."""
+    worker = served.child("worker")
+    sender = paho.Client(paho.CallbackAPIVersion.VERSION2)
+    sender.connect("127.0.0.1", port)
+    sender.loop_start()
+    begin = time.perf_counter()
+    warm_s, used, measured_at = 5.0, 0.0, 0.0
+    for number in range(int(CPU_RATE * (warm_s + CPU_S))):
+        if number == int(CPU_RATE * warm_s):
+            used, measured_at = sum(worker.cpu_times()[:2]), time.perf_counter()
+        reading = {"at": epoch_ms(SystemClock().now()), "value": float(number % 10)}
+        sender.publish(topics[number % len(topics)], orjson.dumps(reading), qos=1)
+        time.sleep(max(0.0, begin + number / CPU_RATE - time.perf_counter()))
+    spent = sum(worker.cpu_times()[:2]) - used
+    figure = spent * 1000 / (time.perf_counter() - measured_at)
+    sender.disconnect()
+    sender.loop_stop()
+    return figure
+
+
 def main() -> None:
-    """Both figures."""
+    """All figures."""
+    with tempfile.TemporaryDirectory(prefix="fenghuo-bench-") as folder:
+        measure_cpu(Path(folder))
+    with tempfile.TemporaryDirectory(prefix="fenghuo-bench-") as folder:
+        measure_many(Path(folder))
     with tempfile.TemporaryDirectory(prefix="fenghuo-bench-") as folder:
         measure_mqtt(Path(folder))
     with tempfile.TemporaryDirectory(prefix="fenghuo-bench-") as folder:

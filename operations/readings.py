@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Literal
 
 from sqlalchemy import BigInteger, Column, Float, Integer, Select, SmallInteger, Table, and_, bindparam, or_, select
@@ -81,20 +82,23 @@ def newest_of_all(session: Session) -> dict[int, Newest]:
     return {key: Newest(at, value, quality) for key, at, value, quality in session.execute(query)}
 
 
+SPANS_AT_ONCE = 200
+"""Sensors in one query of `since`: SQLite refuses an expression deeper than 1,000."""
+
+
 def since(session: Session, after: dict[int, int], limit: int) -> dict[int, list[tuple[int, float, int]]]:
     """For each sensor key, its readings later than the given time (epoch ms), oldest first: (at, value, quality).
 
-    At most `limit` rows in all; the newest are kept.
+    At most `limit` rows for each `SPANS_AT_ONCE` sensors; the newest are kept.
     """
-    if not after:
-        return {}
-    given = {"limit": limit}
-    for number, (key, at) in enumerate(after.items()):
-        given[f"key{number}"], given[f"at{number}"] = key, at
-    query = _since(len(after))
     found: dict[int, list[tuple[int, float, int]]] = {}
-    for key, at, value, quality in session.execute(query, given):
-        found.setdefault(key, []).append((at, value, quality))
+    keys = iter(after.items())
+    while spans := list(islice(keys, SPANS_AT_ONCE)):
+        given = {"limit": limit}
+        for number, (key, at) in enumerate(spans):
+            given[f"key{number}"], given[f"at{number}"] = key, at
+        for key, at, value, quality in session.execute(_since(len(spans)), given):
+            found.setdefault(key, []).append((at, value, quality))
     for rows in found.values():
         rows.reverse()
     return found

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from prometheus_client import Counter
-from sqlalchemy import Connection, Dialect, case, func
+from sqlalchemy import Dialect, case, func
 from sqlalchemy.dialects import postgresql, sqlite
 
 from auth.principal import Principal
@@ -16,6 +16,7 @@ from foundation.clock import Clock, epoch_ms
 from foundation.database import Database
 from foundation.errors import UserError
 from operations.notation import MISSING_NUMBERS, SECONDS_FROM, epoch_number
+from operations.prepared import Prepared
 from operations.readings import GOOD, SUSPECT, newest, readings
 from operations.stations import all_sensors
 
@@ -187,29 +188,6 @@ class Sensing:
             self._upsert_newest.run(
                 connection, [(*last[key], min(last[key][1], now), *spans[key]) for key in sorted(last)]
             )
-
-
-class Prepared:
-    """A statement compiled once and handed to the driver with plain rows: building SQLAlchemy's parameters costs more than the insert."""
-
-    def __init__(self, statement: Any, dialect: Dialect, columns: tuple[str, ...]) -> None:
-        compiled = statement.compile(dialect=dialect)
-        self._text = str(compiled)
-        self._columns = columns
-        places = compiled.positiontup
-        self._order = None if places is None else tuple(columns.index(name) for name in places)
-
-    def run(self, connection: Connection, rows: Sequence[tuple[float, ...]]) -> None:
-        """Execute it for each row, whose values stand in the order of `columns`."""
-        if self._order is None:
-            named = [dict(zip(self._columns, row, strict=True)) for row in rows]
-            connection.exec_driver_sql(self._text, named)
-            return
-        order = self._order
-        in_order = order == tuple(range(len(order)))
-        connection.exec_driver_sql(
-            self._text, list(rows) if in_order else [tuple(row[place] for place in order) for row in rows]
-        )
 
 
 def _check(row: dict[str, Any], facts: SensorFacts, latest: int) -> tuple[int, float, int, tuple[str, str] | None]:

@@ -2,8 +2,11 @@
 
 import asyncio
 import socket
+import threading
+import time
 from collections.abc import Callable
 
+import paho.mqtt.client as paho
 import pytest
 from amqtt.broker import Broker
 
@@ -100,6 +103,52 @@ def test_a_client_of_another_version_is_told_so_and_whatever_else_comes_ends_onl
             await broker.close()
 
     asyncio.run(greet())
+
+
+def test_what_subscribers_want_reaches_them_and_every_message_is_acknowledged_after_the_commit(
+    ingest: Ingest, township: Database
+) -> None:
+    async def pass_on() -> None:
+        port = free_port()
+        broker = EmbeddedBroker("127.0.0.1", port, "", ingest)
+        await broker.open()
+        try:
+            async with asyncio.timeout(20):
+                await asyncio.to_thread(_send_and_listen, port, ingest)
+        finally:
+            await broker.close()
+
+    asyncio.run(pass_on())
+    ingest.stop()
+    assert dict(ingest.outcomes) == {"kept": 4}
+
+
+def _send_and_listen(port: int, ingest: Ingest) -> None:
+    """Send by each QoS, at first with nobody who listens."""
+    topic, heard = "fenghuo/bizhai/river-stage", list[bytes]()
+    sender, listener = (paho.Client(paho.CallbackAPIVersion.VERSION2) for _ in range(2))
+    listener.on_message = lambda _client, _data, message: heard.append(bytes(message.payload))
+    for client in (sender, listener):
+        client.connect("127.0.0.1", port)
+        client.loop_start()
+    first = sender.publish(topic, b"1", qos=1)
+    assert not first.is_published(), "nothing is written yet"
+    ingest.start()
+    first.wait_for_publish(10)
+    assert first.is_published()
+    subscribed = threading.Event()
+    listener.on_subscribe = lambda *_: subscribed.set()
+    listener.subscribe(topic, 1)
+    assert subscribed.wait(10)
+    for qos in (0, 1, 2):
+        sender.publish(topic, str(2 + qos).encode(), qos=qos).wait_for_publish(10)
+    deadline = time.monotonic() + 10
+    while len(heard) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert sorted(heard) == [b"2", b"3", b"4"]
+    for client in (sender, listener):
+        client.disconnect()
+        client.loop_stop()
 
 
 def test_a_connection_that_says_nothing_is_closed(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,6 +72,7 @@ def test_a_reading_of_2016_that_arrives_now_holds_no_writer_for_long(
     take(sensing, old, (0, 9.0))
     take(sensing, start, (149 * MINUTE_MS + 45_000, 2.0))  # a live one: all between the two is due
     monkeypatch.setattr(rollups, "ROWS_AT_ONCE", 40)
+    monkeypatch.setattr(rollups, "SHORT_MS", 0)
     pieces = [due_from(any_township)]
     while roll_up(any_township):
         pieces.append(due_from(any_township))
@@ -90,6 +91,7 @@ def test_what_is_left_of_one_sensor_does_not_keep_others_due_for_ever(
     sensing: Sensing, any_township: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rollups, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(rollups, "SHORT_MS", 0)
     start = epoch_ms(clock.now()) // HOUR_MS * HOUR_MS - HOUR_MS
     take(sensing, start, (0, 1.0), (MINUTE_MS, 2.0), (2 * MINUTE_MS, 3.0))
     sensing.take([{"sensor": "river-flow", "at": start, "value": 4.0}])

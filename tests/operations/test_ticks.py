@@ -1,9 +1,12 @@
 """What the feed's ticks tell of readings."""
 
+from sqlalchemy import insert, select
+
 from dashboard.snapshots import Readings
 from foundation.clock import ManualClock, epoch_ms
 from foundation.database import Database
 from operations.sensing import Sensing
+from operations.stations import Sensor
 
 
 def test_a_tile_follows_a_sensor_whose_clock_ran_ahead_and_was_put_right(
@@ -26,3 +29,20 @@ def test_a_tile_follows_a_sensor_whose_clock_ran_ahead_and_was_put_right(
     shown = told.snapshot()["river-stage"]
     assert (shown["at"] - now, shown["value"]) == (180_000, 4.0)
     assert shown["recent"][-1] == (now + 180_000, 4.0)
+
+
+def test_a_tick_tells_of_thousands_of_sensors_at_once(
+    sensing: Sensing, any_township: Database, clock: ManualClock
+) -> None:
+    with any_township.writing() as session:
+        station = session.execute(select(Sensor)).scalars().first()
+        assert station is not None
+        copied = {column.name: getattr(station, column.name) for column in Sensor.__table__.columns}
+        rows = [{**copied, "id": f"many-{number}", "key": 100 + number} for number in range(2_500)]
+        session.execute(insert(Sensor), rows)
+    told = Readings()
+    for second in range(2):
+        at = epoch_ms(clock.now()) + second
+        sensing.take([{"sensor": f"many-{number}", "at": at, "value": second} for number in range(2_500)])
+        with any_township.reading() as session:
+            assert len(told.advance(session)) == 2_500
