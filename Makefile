@@ -14,7 +14,7 @@ NODE := $(if $(shell command -v npm 2>/dev/null),,$(VENV)/.node)
 TEST_WORKERS := 2
 RUN_NODE := PATH="$(CURDIR)/$(BIN):$$PATH" node
 
-.PHONY: help demo serve install vendor dev test format fuzz bench bench-rooms image lock clean
+.PHONY: help demo serve install vendor dev test format fuzz bench bench-rooms soak image lock clean
 .PHONY: check check-format check-lint check-types check-floors check-dead check-browser
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -27,6 +27,7 @@ help:
 	@echo 'make fuzz    ten million mutated packets against the media node, then twenty minutes in search of new paths through it'
 	@echo 'make bench   the measurements, one JSON line a figure'
 	@echo 'make bench-rooms  those of the consultation rooms, beside Janus and the floor in C'
+	@echo 'make soak    a consultation of forty minutes in real browsers, with a restart of web each ten'
 	@echo 'make image   build the container image with buildah, start it, wait until it is ready'
 	@echo 'make lock    renew the locks of requirements/ from pyproject.toml'
 	@echo 'make clean   remove what make made (never the data folder)'
@@ -109,6 +110,10 @@ bench: dev
 bench-rooms: dev
 	@sh deploy/test-machine.sh gcc libc6-dev openssl >&2
 	@for name in join lines forwarding capacity soak; do $(BIN)/python -m "benchmarks.rooms_$$name" || exit 1; done
+
+soak: dev
+	@sh deploy/test-machine.sh >&2
+	$(BIN)/python -m benchmarks.rooms_restarts
 
 image:
 	bash deploy/build-image.sh
