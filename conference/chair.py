@@ -10,6 +10,7 @@ from conference.switchboard import Switchboard
 from conference.turnstile import Turnstile
 from foundation.clock import Clock
 from foundation.database import Database
+from operations.resources import contact_at
 
 Handler = Callable[[Principal, dict[str, Any]], dict[str, Any]]
 
@@ -17,7 +18,11 @@ Handler = Callable[[Principal, dict[str, Any]], dict[str, Any]]
 class Chair:
     """Answers hosts; the rules themselves refuse anybody else. Thread-safe."""
 
-    def __init__(self, board: Switchboard, database: Database, clock: Clock, turnstile: Turnstile) -> None:
+    def __init__(
+        self, board: Switchboard, database: Database, clock: Clock, turnstile: Turnstile, hurry: Callable[[], None]
+    ) -> None:
+        """`hurry` has the work of the next second done now (conference.watch)."""
+        self._hurry = hurry
         self._board = board
         self._database = database
         self._clock = clock
@@ -96,12 +101,14 @@ class Chair:
         self._board.tell_waiting(page.room, page.world, self._clock)
         return {}
 
-    def _ring(self, _principal: Principal, payload: dict[str, Any]) -> dict[str, Any]:
+    def _ring(self, principal: Principal, payload: dict[str, Any]) -> dict[str, Any]:
         page = self._turnstile.seated()
         with self._database.writing(page.world) as session:
-            calling.ring(session, self._clock, page.participant, page.session, payload.get("site"))
+            site = calling.ring(session, self._clock, page.participant, page.session, payload.get("site"))
+            contact = contact_at(session, site.id) if principal.may("resource.read") else ""
+        self._hurry()
         self._board.tell_roster(page.room, page.world)
-        return {}
+        return {"contact": contact}
 
     def _rollcall(self, _principal: Principal, _payload: dict[str, Any]) -> dict[str, Any]:
         page = self._turnstile.seated()

@@ -10,7 +10,11 @@ from auth.sites import Site
 from conference.tables import Participant, Ring, Room, rings_of
 from foundation.clock import epoch_ms
 
-Why = Literal["never_came", "ringing", "declined", "no_answer", "link_lost", "asleep", "left", "removed"]
+Why = Literal[
+    "never_came", "unheard", "ringing", "declined", "no_answer", "no_screen", "link_lost", "asleep", "left", "removed"
+]
+UNANSWERED: tuple[Why, ...] = ("unheard", "ringing", "declined", "no_answer", "no_screen")
+"""States of a ring that tell why somebody is missing."""
 
 
 def rollcall(session: Session, room: Room) -> list[dict[str, Any]]:
@@ -46,12 +50,9 @@ def _missing(room: Room, heard: list[Participant], ring: Ring | None) -> tuple[d
     """Who is listed without a link says more than who has gone; of several, who was there last."""
     last = max(heard, key=lambda row: (_is_lost(row), row.since), default=None)
     if ring is not None and (last is None or ring.since >= last.since):
-        if ring.state == "ringing":
-            return ring.since, "ringing"
-        if ring.state == "declined":
-            return ring.since, "declined"
-        if ring.state == "no_answer":
-            return ring.since, "no_answer"
+        for why in UNANSWERED:
+            if ring.state == why:
+                return ring.since, why
     if last is None:
         return room.opened_at, "never_came"
     if _is_lost(last):

@@ -16,6 +16,7 @@ from conference.lines import Lines
 from conference.news import News
 from conference.nodes import Nodes
 from conference.pages import Handler, Pages
+from conference.screens import Screens
 from conference.speaking import Speaking
 from conference.switchboard import Switchboard
 from conference.turnstile import Turnstile
@@ -42,26 +43,29 @@ class Signalling(Collector):
         *,
         video_slots: int,
         ice: Callable[[str], list[dict[str, Any]]],
+        still_valid: Callable[[Principal], bool],
     ) -> None:
         self._board = Switchboard(socketio, database, nodes, NAMESPACE)
         self._turnstile = turnstile = Turnstile(self._board, clock)
         self._pages = Pages(self._board, database, clock, nodes, turnstile, video_slots=video_slots, ice=ice)
-        self._chair = Chair(self._board, database, clock, turnstile)
         self._speaking = Speaking(self._board, database, clock, turnstile)
         diary, lapses = Diary(database, clock, nodes), Lapses(self._board, database, clock)
         self.whip = Whip(self._board, database, clock, nodes)
         """Who comes without a page."""
         self.lines = Lines(database, nodes)
         """How everybody's line is."""
+        self.screens = Screens(socketio, self._board, database, clock, still_valid)
+        """The sites' screens, which are rung."""
         validity = Validity(self._board, database, clock, current)
         self._watch = Watch(
             self._board,
             database,
             clock,
             validity,
-            (lapses.end,),
+            (lapses.end, self.screens.tell),
             {"rooms-diary": diary.write, "rooms-players": self.whip.follow},
         )
+        self._chair = Chair(self._board, database, clock, turnstile, self._watch.hurry)
         nodes.listen(News(self._board, database, clock, nodes, self._watch.hurry))
 
     @property

@@ -25,7 +25,9 @@ Writers = Literal["everyone", "speakers"]
 """Who may write in the chat: listeners too, or only who may speak."""
 WRITERS: tuple[Writers, ...] = get_args(Writers)
 
-RingState = Literal["ringing", "joined", "declined", "no_answer"]
+RingState = Literal["unheard", "ringing", "joined", "declined", "no_answer", "no_screen"]
+"""`unheard`: it rings, and no screen of the site has shown it so far; nobody can be blamed for that (`no_screen` when it stays so)."""
+RINGING: tuple[RingState, ...] = ("unheard", "ringing")
 
 MinuteKind = Literal["decision", "note"]
 MINUTE_KINDS: tuple[MinuteKind, ...] = get_args(MinuteKind)

@@ -81,7 +81,7 @@ class DashPage(Dash):
 {self._signed_in()}
 <script type="module" src="/assets/js/{name}/main.js"></script>
 </head>
-<body class="{name}-page">
+<body class="{name}-page" data-typing>
 <div id="react-entry-point"><p class="{name}-starting">{escape(text(lang, f"{name}.starting"))}</p></div>
 <footer class="dash-parts">{config}{scripts}{renderer}</footer>
 </body>

@@ -46,7 +46,7 @@ class _DeskApp(DashPage):
     """The desk: what the reader may do, in the reader's language and theme."""
 
     def __init__(self, gate: Gate, settings: Settings, server: Flask) -> None:
-        super().__init__("desk", server, settings, CSS, lambda: signed_in_tags(gate.principal()))
+        super().__init__("desk", server, settings, CSS, lambda: signed_in_tags(gate.principal(), gate.language()))
         self._gate = gate
         self._settings = settings
 

@@ -75,7 +75,12 @@ class Gate(Sockets):
         # Only for its templates, which error pages need wherever the application's own are.
         app.register_blueprint(Blueprint("gate", __name__, template_folder="templates"))
         app.before_request(self._check)
-        app.context_processor(lambda: {"signed_in": lambda: signed_in_tags(self.principal_or_none()), "theme": theme()})
+        app.context_processor(
+            lambda: {
+                "signed_in": lambda: signed_in_tags(self.principal_or_none(), self.language()),
+                "theme": theme(),
+            }
+        )
         self.problems = Problems(app, self.language)
 
     # --- declaring

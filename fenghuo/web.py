@@ -23,6 +23,7 @@ from conference import rooms
 from conference.nodes import NAMESPACE as NODES_NAMESPACE
 from conference.nodes import Nodes
 from conference.relay import ice_servers
+from conference.screens import NAMESPACE as SCREENS_NAMESPACE
 from conference.signalling import NAMESPACE as ROOM_NAMESPACE
 from conference.signalling import Signalling
 from dashboard.api import Api
@@ -121,6 +122,7 @@ class Web:
             ice=lambda participant: ice_servers(
                 settings.turn_urls, turn_secret, participant, int(clock.now().timestamp())
             ),
+            still_valid=authority.still_valid,
         )
         readings = Readings()
         self._nodes = nodes
@@ -130,6 +132,7 @@ class Web:
         self.feed = Feed(socketio, gate, database, clock, readings, snapshots)
         gate.socket_namespace(socketio, NODES_NAMESPACE, nodes)
         gate.socket_namespace(socketio, ROOM_NAMESPACE, self.signalling)
+        gate.socket_namespace(socketio, SCREENS_NAMESPACE, self.signalling.screens)
         app.register_blueprint(Api(gate, database, clock, Sensing(database, clock), settings).blueprint())
         app.register_blueprint(Health(gate, database, clock, self.system, self.signalling.threads).blueprint())
         app.register_blueprint(create_login(gate, settings))
@@ -145,7 +148,7 @@ class Web:
             app.register_blueprint(create_trust(gate, settings, anchor, lan_addresses()))
             self._plain = _listener(settings, app)
         pages = [
-            create_wall(app, settings, signed_in=lambda: signed_in_tags(gate.principal_or_none())),
+            create_wall(app, settings, signed_in=lambda: signed_in_tags(gate.principal_or_none(), gate.language())),
             create_desk(app, gate, settings),
         ]
         protect(app, {digest for page in pages for digest in page.csp_hashes()})

@@ -16,6 +16,8 @@ from foundation.identifiers import ResourceId, new_id
 from foundation.texts import folded
 
 ResourceType = Literal["stock", "team", "shelter"]
+CONTACTED = ("team", "shelter", "stock")
+"""Whose contact is asked for first."""
 
 
 class Resource(Versioned, Base):
@@ -135,6 +137,13 @@ def resource_state(resource: Resource) -> dict[str, Any]:
         "changed_at": epoch_ms(resource.changed_at),
         "version": resource.version,
     }
+
+
+def contact_at(session: Session, site_id: str) -> str:
+    """Whom to telephone at a site: the contact of a team there, else of a shelter or stock; empty when none is known."""
+    query = select(Resource).where(Resource.site_id == site_id, Resource.contact != "").order_by(Resource.id)
+    found = sorted(session.execute(query).scalars(), key=lambda row: CONTACTED.index(row.type))
+    return found[0].contact if found else ""
 
 
 def list_resources(session: Session, scope: SiteScope) -> list[Resource]:

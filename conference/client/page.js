@@ -1,5 +1,6 @@
 /** The consultation page: wires the protocol to the views. What each does is in its own module. */
 
+import { takeCall } from "/assets/js/ring/calls.js";
 import { renew } from "/assets/js/session.js";
 import { post } from "./api.js";
 import { stayAwake } from "./awake.js";
@@ -347,6 +348,8 @@ Object.assign(window, { fenghuo: { room: { stats: () => client.stats() } } });
 if (config.link === null) {
   prejoin.start();
   client.prepare(config.video_slots);
+  // Who pressed "join" where it rang has decided; the button waits for the devices, as for a finger.
+  if (takeCall(config.room)) byId("join", HTMLButtonElement).click();
 } else {
   void redeem(config.link);
 }

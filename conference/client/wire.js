@@ -10,7 +10,7 @@ import { io } from "/assets/vendor/socket.io-client/socket.io.esm.min.js";
  */
 /** @typedef {{locked: boolean, lobby: boolean, talk: "open" | "floor", chat: "everyone" | "speakers"}} Rules */
 /** @typedef {{participant: string, since: number, until: number}} Floor */
-/** @typedef {{state: "ringing" | "joined" | "declined" | "no_answer", since: number}} Ring */
+/** @typedef {{state: "unheard" | "ringing" | "joined" | "declined" | "no_answer" | "no_screen", since: number}} Ring */
 /** @typedef {{site: string, name: {zh: string, en: string}, state: "present" | "missing", since: number | null, why: string | null}} Call */
 /** @typedef {{version: number, participants: Participant[], rules?: Rules, floor?: Floor | null, rings?: Record<string, Ring>, rollcall?: Call[]}} Roster */
 /** @typedef {{participant: string, name: string, site: string | null, since: number}} Waiting */

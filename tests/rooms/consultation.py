@@ -111,7 +111,8 @@ class Consultation:
 
     def context(self, **options: Any) -> BrowserContext:
         """A browser profile whose requests and complaints are noted."""
-        context = self.browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN", **options)
+        screen = {"viewport": {"width": 1366, "height": 768}, "locale": "zh-CN", **options}
+        context = self.browser.new_context(**screen)
         context.add_init_script(SMALL_CAMERA)
         if self.line is not None:
             context.add_init_script(through(self.served.media_port, self.line.port))

@@ -22,6 +22,7 @@ from auth.principal import SYSTEM
 from auth.sites import SiteKind, create_site
 from conference.nodes import NAMESPACE as NODES
 from conference.nodes import Nodes
+from conference.screens import NAMESPACE as SCREENS
 from conference.signalling import NAMESPACE as ROOM
 from conference.signalling import Signalling
 from dashboard.gate import Gate
@@ -89,9 +90,11 @@ class RoomWeb:
             self.authority.current,
             video_slots=settings.video_slots,
             ice=lambda _who: [],
+            still_valid=self.authority.still_valid,
         )
         gate.socket_namespace(self.socketio, NODES, self.nodes)
         gate.socket_namespace(self.socketio, ROOM, self.signalling)
+        gate.socket_namespace(self.socketio, SCREENS, self.signalling.screens)
         app.register_blueprint(create_login(gate, settings))
         app.register_blueprint(create_room_page(gate, database, clock, settings, self.signalling.lines))
         app.register_blueprint(create_whip(gate, self.signalling.whip, settings, clock))
@@ -204,6 +207,32 @@ class Page:
         """The newest roster, by name."""
         told = sorted(self.told("roster"), key=lambda roster: int(roster["version"]))
         return {one["name"]: one for one in told[-1]["participants"]} if told else {}
+
+    def close(self) -> None:
+        """Hang up without a word."""
+        hang_up(self.client)
+
+
+class Screen:
+    """Any page of somebody of a site, as far as it is rung."""
+
+    def __init__(self, web: RoomWeb, token: str) -> None:
+        self.told: list[list[dict[str, Any]]] = []
+        self.client = socketio.Client(reconnection=False)
+        self.client.on("calls", lambda payload: self.told.append(payload["calls"]), namespace=SCREENS)
+        self.client.connect(
+            web.url, namespaces=[SCREENS], auth={"token": token}, transports=["websocket"], wait_timeout=10
+        )
+        self.told.append(self.ask("watch", {})["calls"])
+
+    def ask(self, event: str, payload: Any) -> dict[str, Any]:
+        """One request and its acknowledgement."""
+        answer: dict[str, Any] = self.client.call(event, payload, namespace=SCREENS, timeout=30)
+        return answer
+
+    def rooms(self) -> list[str]:
+        """The rooms that ring now."""
+        return [call["room"] for call in self.told[-1]]
 
     def close(self) -> None:
         """Hang up without a word."""

@@ -1,5 +1,6 @@
 """How a room is led: muting all, asking, hands, the lock, the lobby, the floor, ringing, the roll, chat and minutes, over real connections."""
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from foundation import journal
 from foundation.clock import ManualClock, epoch_ms, from_epoch_ms
 from foundation.identifiers import new_id
 from operations.tasks import open_tasks
-from tests.rooms.harness import Page, RoomWeb, ScriptedNode, until
+from tests.rooms.harness import Page, RoomWeb, Screen, ScriptedNode, until
 from tests.rooms.test_signalling import OFFICER, VILLAGE, go_in
 
 OTHER = "中寨 赵永福"
@@ -300,12 +301,12 @@ def test_a_site_is_rung_and_joins(
     web: RoomWeb, room: str, officer: Page, village: Page, node: ScriptedNode, clock: ManualClock
 ) -> None:
     go_in(officer, room, node)
-    assert officer.ask("ring", {"site": "lishuping"}) == {}
+    assert officer.ask("ring", {"site": "lishuping"}) == {"contact": ""}
     now = epoch_ms(clock.now())
-    until(lambda: told(officer)["rings"] == {"lishuping": {"state": "ringing", "since": now}})
+    until(lambda: told(officer)["rings"] == {"lishuping": {"state": "unheard", "since": now}})
     rung = entries(web)[-1]
     assert rung.kind == "room.rung" and rung.detail["zh"] == "梨树坪"
-    assert rung.state is not None and rung.state["rings"]["lishuping"]["state"] == "ringing"
+    assert rung.state is not None and rung.state["rings"]["lishuping"]["state"] == "unheard"
     clock.advance(3)
     go_in(village, room, node)
     until(lambda: told(officer)["rings"]["lishuping"] == {"state": "joined", "since": now + 3000})
@@ -323,6 +324,8 @@ def test_a_site_that_does_not_answer_is_shown_so_after_45_seconds(
 ) -> None:
     go_in(officer, room, node)
     officer.ask("ring", {"site": "zhongzhai"})
+    with contextlib.closing(Screen(web, web.token("zhongzhai"))) as screen:
+        assert screen.ask("heard", {"room": room}) == {}
     clock.advance(calling.RINGS_FOR_S - 1)
     web.tick()
     until(lambda: told(officer)["rings"]["zhongzhai"]["state"] == "ringing")
@@ -331,8 +334,8 @@ def test_a_site_that_does_not_answer_is_shown_so_after_45_seconds(
     until(lambda: told(officer)["rings"]["zhongzhai"]["state"] == "no_answer")
     assert missing(officer)["zhongzhai"] == "no_answer"
     assert kinds(web)[-1] == "room.unanswered"
-    assert officer.ask("ring", {"site": "zhongzhai"}) == {}
-    until(lambda: missing(officer)["zhongzhai"] == "ringing")
+    assert officer.ask("ring", {"site": "zhongzhai"}) == {"contact": ""}
+    until(lambda: missing(officer)["zhongzhai"] == "unheard")
 
 
 def test_only_somebody_of_the_site_declines(
@@ -363,7 +366,7 @@ def test_who_is_rung_is_expected_from_then_on(web: RoomWeb, officer: Page, node:
     )
     go_in(officer, answer.get_json()["id"], node)
     officer.ask("ring", {"site": "zhongzhai"})
-    until(lambda: missing(officer) == {"zhongzhai": "ringing"})
+    until(lambda: missing(officer) == {"zhongzhai": "unheard"})
 
 
 def test_the_roll_says_why_each_site_is_missing(
