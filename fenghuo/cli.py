@@ -193,6 +193,7 @@ def doctor(settings: Settings) -> None:
     from fenghuo.doctor import examine
     from foundation.clock import SystemClock
 
+    _leave_root(settings.home)
     with _told():
         findings = examine(settings, SystemClock())
     for finding in findings:
@@ -203,13 +204,18 @@ def doctor(settings: Settings) -> None:
     sys.exit(1 if any(finding.state == "bad" for finding in findings) else 0)
 
 
-def _become_owner_of(folder: Path) -> None:
-    """As root go on as the owner of the data folder: what root writes there would lock the service out. Others must be the owner."""
+def _leave_root(folder: Path) -> None:
+    """As root go on as the owner of the data folder: what root writes there would lock the service out."""
     if folder.exists() and os.geteuid() == 0:
         there = folder.stat()
         os.setgroups([])
         os.setegid(there.st_gid)
         os.seteuid(there.st_uid)
+
+
+def _become_owner_of(folder: Path) -> None:
+    """The same; who is neither root nor the owner is refused."""
+    _leave_root(folder)
     _as_owner_of(folder)
 
 

@@ -222,6 +222,17 @@ def test_a_title_is_kept_without_what_nobody_sees(
     assert (incident.title, incident.place) == (kept, kept)
 
 
+@pytest.mark.parametrize("of_class", list(IncidentClass))
+def test_casualties_given_at_intake_are_kept_for_every_class(
+    township: Database, clock: ManualClock, of_class: IncidentClass
+) -> None:
+    incident = opened(township, clock, incident_class=of_class, toll=Toll(1, 2, 80_000.0))
+    with township.reading() as session:
+        state = journal.newest(session, 1, subject=incident.id)[0].state
+    assert state is not None
+    assert (state["class"], state["deaths"], state["injuries"], state["loss"]) == (of_class, 1, 2, 80_000.0)
+
+
 def test_what_is_known_of_casualties_stays_with_the_incident_and_is_corrected(
     database: Database, clock: ManualClock
 ) -> None:
