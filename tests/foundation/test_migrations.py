@@ -24,6 +24,7 @@ FROZEN = {
     "0002_participant_login.py": "e0a918faff2007389f64bd3a9091050ca9ec0968f6effb22f843b2f4931a4821",
     "0003_logins.py": "25e6a3ff15b1717c35b72cc28d4f6865b003b23bc2e27179886a47b9e94e8b7a",
     "0004_participant_page.py": "20c5190ddc10a3f81f749b3fd1af5476e9c5bd5740678fb8fefbfe4c98260e62",
+    "0005_encoders.py": "9cfb13e743db7674ffe7ba87c685013f96e918b07663f43723cb511d6002e083",
 }
 """SHA-256 of each revision that has landed. Who ran it will never run it again: a change is a new revision, with its own line here."""
 ALEMBIC = "alembic_version"
