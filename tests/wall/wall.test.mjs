@@ -10,7 +10,7 @@ import { alarmText } from "../../dashboard/assets/js/wall/alarmline.js";
 import { pageAt, pagesOf, timeOf } from "../../dashboard/assets/js/wall/arrangement.js";
 import { isAlarm, judge, nextMark, trend } from "../../dashboard/assets/js/wall/risk.js";
 import { Rotation } from "../../dashboard/assets/js/wall/rotation.js";
-import { troubleOf, troubleText } from "../../dashboard/assets/js/trouble.js";
+import { allSilent, troubleOf, troubleText } from "../../dashboard/assets/js/trouble.js";
 import { textSize } from "../../dashboard/assets/js/wall/screen.js";
 import { meaning, sense } from "../../dashboard/assets/js/wall/sensors.js";
 import { Words } from "../../dashboard/assets/js/words.js";
@@ -71,6 +71,19 @@ test("readings that come late are told with how late they are", () => {
   assert.deepEqual(troubleOf(late), { code: "behind", since: null, lagS: 180 });
   const words = new Words("zh", { "wall.trouble.since": "（{span}）", "wall.trouble.behind": "延迟{since}。", "wall.span.min": "{n} 分钟" }, "Asia/Shanghai");
   assert.equal(troubleText(words, late, 9_000), "延迟（3 分钟）。");
+});
+
+test("when all sensors fall silent at once it is told as one cause", () => {
+  const gauges = [1, 2, 3].map((number) => ({ ...gauge({}), id: `g${number}`, at: 1_000_000 + number, period_s: 1 }));
+  const rare = { ...gauge({}), id: "rare", at: 900_000, period_s: 3600 };
+  const never = { ...gauge({}), id: "never", at: null, period_s: 1 };
+  const all = [...gauges, rare, never];
+  assert.equal(allSilent(all, 1_060_000), null, "not a minute yet");
+  assert.deepEqual(allSilent(all, 1_060_003), { count: 3, since: 1_000_003 });
+  assert.equal(allSilent([...all, { ...gauge({}), at: 1_050_000, period_s: 1 }], 1_060_003), null, "one still reports: the gateway lives");
+  assert.equal(allSilent(gauges.slice(0, 2), 1_060_003), null);
+  const words = new Words("zh", { "wall.trouble.silent": "{count} 个全部 {span} 无数据", "wall.span.min": "{n} 分钟" }, "Asia/Shanghai");
+  assert.equal(troubleText(words, system("ok"), 1_060_003, all), "3 个全部 1 分钟 无数据");
 });
 
 test("when no reading can arrive, nobody is sent to a station that may be well", () => {

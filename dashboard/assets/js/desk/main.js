@@ -124,7 +124,7 @@ function draw() {
   put(banner, "hidden", live || (!started && feed.silence() < 5000));
   if (!live) write(place("desk-banner-text"), words.t("banner.text", { span: words.span(feed.silence()) }));
   // What the server last said of itself; while it is away the banner above says what counts.
-  const trouble = live ? troubleText(words, model.topics.system, desk.now()) : "";
+  const trouble = live ? troubleText(words, model.topics.system, desk.now(), Object.values(model.topics.readings)) : "";
   put(place("desk-trouble"), "hidden", trouble === "");
   write(place("desk-trouble"), trouble);
   incidents.draw();

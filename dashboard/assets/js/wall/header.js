@@ -61,7 +61,7 @@ export class Header {
       write(word, words.t(`link.is.${shown}`) + since);
       stamp(node, { value: shown, at: heardAt, state: link });
     }
-    const said = troubleText(words, system, now);
+    const said = troubleText(words, system, now, Object.values(model.topics.readings));
     put(this.trouble, "hidden", said === "");
     write(this.trouble, said);
   }

@@ -1,6 +1,7 @@
 /** What the sensors mean at this moment, worked out once for all views. */
 
 import { readingState } from "../staleness.js";
+import { allSilent } from "../trouble.js";
 import { showable } from "../words.js";
 import { judge, nextMark, trend } from "./risk.js";
 
@@ -24,7 +25,7 @@ export const GROUPS = Object.freeze({
  * @returns {Sensed[]} in the order of the snapshot
  */
 export function sense(model, now, link) {
-  const stopped = model.topics.system?.ingest.state === "stopped";
+  const stopped = model.topics.system?.ingest.state === "stopped" || allSilent(Object.values(model.topics.readings), now) !== null;
   return Object.values(model.topics.readings).map((sensor) => {
     const alone = readingState(now, sensor.at, sensor.period_s);
     const state = alone === "fresh" && link !== "fresh" ? "late" : alone;
