@@ -277,8 +277,16 @@ class Api:
         with self._database.reading() as session:
             for sensor, station in all_sensors(session):
                 if sensor.id == request.args.get("sensor"):
-                    points = series(session, sensor.key, start, end, kind, SERIES_LIMIT)
-                    return {"sensor": sensor_state(sensor, station), "grain": grain, "points": points}
+                    points = series(session, sensor.key, start, end, kind, SERIES_LIMIT + 1)
+                    earlier = len(points) > SERIES_LIMIT
+                    points = points[-SERIES_LIMIT:]
+                    return {
+                        "sensor": sensor_state(sensor, station),
+                        "grain": grain,
+                        "points": points,
+                        # Where to go on asking (`to`): what is not here is said, never left out silently.
+                        "earlier_until": points[0][0] - 1 if earlier else None,
+                    }
         raise NotFound("sensor_unknown")
 
     def _sensors(self) -> Any:

@@ -26,6 +26,7 @@ from foundation import journal
 from foundation.clock import Clock, epoch_ms
 from foundation.database import Database
 from foundation.errors import UserError
+from foundation.loops import SupervisedThread, survived
 
 NAMESPACE = "/feed"
 POLL_S = 0.2
@@ -92,11 +93,10 @@ class Feed:
         self._named = 0
         self._lock = threading.RLock()
         self._wake = threading.Event()
-        self._stopping = threading.Event()
         self._cursor = 0
         self._ticks = 0
         self._checked_at = 0.0
-        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+        self.thread = SupervisedThread("feed", self._run)
         gate.on_connect(
             socketio, NAMESPACE, needs="feed.read", handler=self._connected, disconnected=self._disconnected
         )
@@ -108,14 +108,13 @@ class Feed:
         with self._database.reading() as session:
             self._cursor = journal.last_id(session)
             self._readings.load(session)
-        self._thread.start()
+        self.thread.start()
 
     def stop(self) -> None:
         """End after the message in hand."""
-        self._stopping.set()
+        self.thread.stopping.set()
         self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
+        self.thread.stop(timeout_s=5)
 
     # --- what a page asks
 
@@ -196,29 +195,32 @@ class Feed:
 
     # --- what the thread does
 
-    def _run(self) -> None:
-        next_tick = epoch_ms(self._clock.now()) // 1000 * 1000 + 1000
-        while not self._stopping.is_set():
-            wait = (next_tick - epoch_ms(self._clock.now())) / 1000
-            self._wake.wait(max(0.0, min(POLL_S, wait)))
+    def _run(self, stopping: threading.Event) -> None:
+        tick_at = self._next_tick()
+        while not stopping.is_set():
+            self._wake.wait(max(0.0, min(POLL_S, tick_at - self._clock.monotonic())))
             self._wake.clear()
             try:
-                now = epoch_ms(self._clock.now())
+                due = self._clock.monotonic() >= tick_at
                 news = journal.peek(self._database) != self._cursor
-                if now < next_tick and not news:
+                if not due and not news:
                     continue
                 with self._lock, self._database.reading() as session:
                     if news:
                         self._tell_journal(session)
-                    if now >= next_tick:
+                    if due:
+                        tick_at = self._next_tick()
                         self._tick(session)
-                        next_tick = now // 1000 * 1000 + 1000
-            except Exception:
-                # The feed outlives whatever the database does; pages see the missing ticks and say so.
-                logger.exception("the feed could not be moved on")
+            except Exception:  # noqa: BLE001 - `survived` logs and counts it
+                # The feed outlives whatever the database does; pages are told what is wrong.
+                survived("feed")
                 dropped_total.labels("turn").inc()
                 self._tick_without_database()
-                self._stopping.wait(TICK_S)
+                stopping.wait(TICK_S)
+
+    def _next_tick(self) -> float:
+        """Return the monotonic moment of the next whole second; the wall clock, which may be set at any time, gives only its phase."""
+        return self._clock.monotonic() + (1000 - epoch_ms(self._clock.now()) % 1000) / 1000
 
     def _tell_journal(self, session: Any) -> None:
         while rows := journal.after(session, self._cursor, DISPATCH_BATCH):
@@ -251,12 +253,14 @@ class Feed:
             with self._lock:
                 for group in self._groups.values():
                     self._emit(f"{group.name}:tick", "tick", {"system": self._snapshots.system()}, len(group.clients))
-        except Exception:
+        except Exception:  # noqa: BLE001 - `survived` logs and counts it
             # Not even that: silence is then what pages hear, and they say so.
-            logger.exception("no tick could be sent")
+            survived("feed")
 
     def _emit(self, room: str, event: str, body: dict[str, Any], receivers: int) -> None:
-        self._socketio.server.emit(event, {"now": epoch_ms(self._clock.now()), **body}, to=room, namespace=NAMESPACE)
+        message = {"now": epoch_ms(self._clock.now()), **body}
+        # Past the message queue: the feed of each web process tells its own pages.
+        self._socketio.server.emit(event, message, to=room, namespace=NAMESPACE, ignore_queue=True)
         sent_total.labels(event).inc(receivers)
 
     # --- clients that do not read
@@ -320,7 +324,7 @@ class Feed:
 
     def _hang_up(self, sid: str) -> None:
         with contextlib.suppress(KeyError, ValueError):
-            self._socketio.server.disconnect(sid, namespace=NAMESPACE)
+            self._socketio.server.disconnect(sid, namespace=NAMESPACE, ignore_queue=True)
 
 
 def _topics(payload: dict[str, Any], principal: Principal) -> frozenset[str]:

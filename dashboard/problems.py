@@ -6,6 +6,7 @@ from http import HTTPStatus
 from urllib.parse import urlencode
 
 import orjson
+from dash.exceptions import DependencyException
 from flask import Flask, Request, Response, g, make_response, redirect, render_template, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
@@ -14,7 +15,7 @@ from auth.principal import Principal
 from dashboard import messages
 from dashboard.cookies import REFRESH
 from dashboard.messages import Lang
-from foundation.errors import FenghuoError, Forbidden, ProtocolError, TooMany, Unauthenticated, UserError
+from foundation.errors import FenghuoError, Forbidden, ProtocolError, TooMany, Unauthenticated, Unavailable, UserError
 
 API_PREFIXES = (
     "/api/",
@@ -41,6 +42,9 @@ CODES = {
 }
 """What the web framework refuses itself, by status."""
 
+UNAVAILABLE_RETRY_S = 5
+"""A database that came back, a disk with room again: looked for once a second."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -51,6 +55,7 @@ class Problems:
         self._language = language
         app.register_error_handler(FenghuoError, self.answer)
         app.register_error_handler(HTTPException, self._answer_http)
+        app.register_error_handler(DependencyException, self._answer_no_such_file)
         app.register_error_handler(ParseException, self._answer_ill_formed)
         app.register_error_handler(Exception, self._answer_unexpected)
 
@@ -65,6 +70,8 @@ class Problems:
         response = self._response(error.status, code, detail, why)
         if isinstance(error, TooMany) and "retry_after_s" in error.detail:
             response.headers["Retry-After"] = str(error.detail["retry_after_s"])
+        if isinstance(error, Unavailable):
+            response.headers["Retry-After"] = str(UNAVAILABLE_RETRY_S)
         if isinstance(error, Unauthenticated):
             # RFC 9110 section 15.5.2: a 401 names the scheme that would do.
             response.headers["WWW-Authenticate"] = "Bearer"
@@ -84,6 +91,10 @@ class Problems:
             if name in ("Allow", "Retry-After"):
                 response.headers[name] = value
         return response
+
+    def _answer_no_such_file(self, _error: Exception) -> Response:
+        """Dash's, for a path that is none of its files."""
+        return self._response(404, "not_found", {})
 
     def _answer_ill_formed(self, _error: Exception) -> Response:
         """A body that is no HTTP (a chunk size that is no number, RFC 9112 section 7.1), found while it was read."""

@@ -134,7 +134,9 @@ class Web:
         gate.socket_namespace(socketio, ROOM_NAMESPACE, self.signalling)
         gate.socket_namespace(socketio, SCREENS_NAMESPACE, self.signalling.screens)
         app.register_blueprint(Api(gate, database, clock, Sensing(database, clock), settings).blueprint())
-        app.register_blueprint(Health(gate, database, clock, self.system, self.signalling.threads).blueprint())
+        app.register_blueprint(
+            Health(gate, database, clock, self.system, [self.feed.thread, *self.signalling.threads]).blueprint()
+        )
         app.register_blueprint(create_login(gate, settings))
         app.register_blueprint(create_pairing(gate, settings))
         app.register_blueprint(create_people(gate, clock))

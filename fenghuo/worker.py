@@ -13,6 +13,7 @@ import aiohttp
 import socketio
 import uvloop
 
+from fenghuo.clock_watch import ClockWatch
 from foundation import disk
 from foundation.clock import Clock, SystemClock
 from foundation.database import Database
@@ -31,6 +32,7 @@ from operations.rollups import roll_up_due
 from operations.sensing import Sensing
 
 REPORT_EVERY_S = 2.0
+CLOCK_LOOK_EVERY_S = 5.0
 ROLL_UP_EVERY_S = 30.0
 RETAIN_EVERY_S = 600.0
 ROLL_UP_PAUSE_S = 0.1
@@ -67,6 +69,7 @@ class Worker:
         tasks = [
             asyncio.create_task(supervised("roll-ups", self._roll_up)),
             asyncio.create_task(supervised("retention", self._retain)),
+            asyncio.create_task(supervised("clock", self._watch_clock)),
             *self._reports(),
         ]
         await self._stopping.wait()
@@ -103,6 +106,13 @@ class Worker:
             with guarded("roll-ups"):
                 while await asyncio.to_thread(self._roll_up_some):
                     await asyncio.sleep(ROLL_UP_PAUSE_S)
+
+    async def _watch_clock(self) -> None:
+        watch = ClockWatch(self._database, self._clock)
+        while True:
+            await asyncio.sleep(CLOCK_LOOK_EVERY_S)
+            with guarded("clock"):
+                await asyncio.to_thread(watch.look)
 
     def _roll_up_some(self) -> int:
         with self._database.writing() as session:

@@ -7,14 +7,15 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import DateTime, Dialect, Engine, String, Text, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy import Connection, DateTime, Dialect, Engine, String, Text, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -29,6 +30,7 @@ from sqlalchemy.types import TypeDecorator
 
 from foundation.clock import Clock, SystemClock
 from foundation.errors import Conflict, Unavailable
+from foundation.server_watch import CONNECT_S, ServerWatch
 
 MIN_FREE_BYTES = 32 * 1024 * 1024
 """Below this much free disk nothing new is written: what is being written still fits, and nothing is torn."""
@@ -36,6 +38,15 @@ FREE_CHECK_S = 1.0
 BUSY_TIMEOUT_MS = 10_000
 POOL_SIZE = 20
 POOL_OVERFLOW = 40
+POOL_WAIT_S = 3.0
+SERVER_OPTIONS = {
+    "connect_timeout": CONNECT_S,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 5_000,
+}
+"""libpq's, seconds and (the last) milliseconds: a server whose network is gone. One that hangs is `ServerWatch`'s."""
 
 State = Literal["ok", "full", "failed", "removed"]
 """`removed`: the database's file is no longer the one that was opened (SQLite only)."""
@@ -155,8 +166,14 @@ class Database:
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         self.engine: Engine = create_engine(
-            address, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, pool_pre_ping=not self.is_sqlite
+            address,
+            pool_size=POOL_SIZE,
+            max_overflow=POOL_OVERFLOW,
+            pool_timeout=POOL_WAIT_S,
+            pool_pre_ping=not self.is_sqlite,
+            connect_args={} if self.is_sqlite else SERVER_OPTIONS,
         )
+        self._server = None if self.is_sqlite else ServerWatch(self.engine, self._clock)
         if self._file is not None:
             event.listen(self.engine, "do_connect", self._file.before_opening)
             event.listen(self.engine, "connect", _prepare_sqlite)
@@ -180,9 +197,27 @@ class Database:
 
     @contextmanager
     def reading(self, exercise_id: str | None = None) -> Iterator[Session]:
-        """A session for queries; whatever it changed is thrown away."""
-        with self._reading_sessions(info={"exercise_id": exercise_id}) as session:
+        """A session for queries; whatever it changed is thrown away. Unavailable("database_failed") when the database does not answer."""
+        with self._attended(), self._reading_sessions(info={"exercise_id": exercise_id}) as session:
             yield session
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A bare connection, for queries at the least cost. Unavailable as `reading`."""
+        with self._attended(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _attended(self) -> Iterator[None]:
+        try:
+            with self._server.attended() if self._server is not None else nullcontext():
+                yield
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            if _is_full(error):
+                raise
+            if self.state != "removed":
+                self.state = "failed"
+            raise Unavailable("database_failed") from error
 
     @contextmanager
     def writing(self, exercise_id: str | None = None) -> Iterator[Session]:
@@ -193,7 +228,7 @@ class Database:
         self._refuse_when_full()
         self._refuse_when_removed()
         try:
-            with self._only_writer(), self._sessions(info={"exercise_id": exercise_id}) as session:
+            with self._attended(), self._only_writer(), self._sessions(info={"exercise_id": exercise_id}) as session:
                 session.connection(execution_options={"fenghuo_writing": True})
                 yield session
                 session.commit()
@@ -236,10 +271,11 @@ class Database:
         try:
             self._refuse_when_removed()
             self._refuse_when_full()
-            with self.engine.connect() as connection:
+            with self.connection() as connection:
                 connection.exec_driver_sql("SELECT 1")
-        except Unavailable:
-            return self.state
+        except Unavailable as error:
+            codes: dict[str, State] = {"disk_full": "full", "database_removed": "removed"}
+            return codes.get(error.code, "failed")
         except (SQLAlchemyError, OSError):
             self.state = "failed"
             return "failed"
@@ -249,6 +285,8 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
+        if self._server is not None:
+            self._server.stop()
         self.engine.dispose()
 
     def _refuse_when_removed(self) -> None:
@@ -311,6 +349,6 @@ def _begin_sqlite(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
-def _is_full(error: DBAPIError) -> bool:
-    text = str(error.orig).lower()
+def _is_full(error: SQLAlchemyError) -> bool:
+    text = str(getattr(error, "orig", "")).lower()
     return "disk is full" in text or "disk i/o error" in text or "no space left" in text or "disk full" in text

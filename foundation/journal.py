@@ -113,7 +113,7 @@ def last_id(session: Session) -> JournalId:
 
 def peek(database: Database) -> JournalId:
     """The same at the least cost, for those who look often."""
-    with database.engine.connect() as connection:
+    with database.connection() as connection:
         return JournalId(connection.execute(_PEEK).scalar_one())
 
 

@@ -318,3 +318,26 @@ def test_a_failing_callback_permission_is_a_problem(app: Flask, gate: Gate, brow
     assert answers == [403, 200] and ran == ["x"]
     assert app.test_client().post("/duty/_dash-update-component", json=body).status_code == 401
     assert browser(Role.ADMIN).post("/duty/_dash-update-component", json=body, headers=EVIL[0]).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["auth/token", "auth/refresh", "auth/logout", "links/redeem", "devices/poll"])
+@pytest.mark.parametrize(
+    "body", ["[" * 100_000, '{"a":' * 5_000, "{", "\udcff", ""], ids=["lists", "objects", "open", "bytes", "none"]
+)
+def test_a_body_that_is_no_small_json_object_is_the_sender_s_mistake(client: FlaskClient, path: str, body: str) -> None:
+    content = body.encode("utf-8", "surrogateescape")[:16_000]
+    answer = client.post(f"/api/v1/{path}", data=content, content_type="application/json")
+    assert answer.status_code == 422 and answer.json is not None and answer.json["code"] == "bad_request"
+
+
+def test_who_cannot_be_served_now_is_told_when_to_ask_again(gate: Gate, app: Flask) -> None:
+    with app.test_request_context("/api/v1/things"):
+        answer = gate.problems.answer(Unavailable("database_failed"))
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+
+
+def test_a_file_that_is_none_of_dash_s_is_not_found(app: Flask, gate: Gate, browser: Browser) -> None:
+    dash_app = Dash("mounted", server=app, url_base_pathname="/desk/dash/")  # type: ignore[arg-type]
+    dash_app.layout = html.Div()
+    gate.mount("/desk/dash/", needs="desk.use", dash_app=dash_app)
+    assert browser(Role.DUTY).get("/desk/dash/_dash-component-suites/os/os.py").status_code == 404

@@ -153,6 +153,7 @@ def test_the_operator_s_questions_are_answered(served: Served) -> None:
         "worker": "up",
         "media": "up",
         "ingest": "ok",
+        "feed": "running",
         "rooms": "running",
         "rooms-diary": "running",
         "rooms-players": "running",
@@ -206,3 +207,19 @@ def test_people_are_given_a_login_listed_and_deactivated(served: Served) -> None
     (admin,) = [one for one in served.call("GET", "/api/v1/people")[1] if one["name"] == ADMIN[0]]
     status, refused = served.call("PATCH", f"/api/v1/people/{admin['id']}", {"password": "a good long password"})
     assert (status, refused["code"]) == (422, "own_account")
+
+
+def test_a_series_that_is_too_long_says_that_there_are_earlier_points(served: Served) -> None:
+    start = time.time_ns() // 1_000_000 - 30_000_000
+    for part in range(3):
+        rows = [
+            {"sensor": "bizhai-basin-rain", "at": start + 1000 * number, "value": 1.0}
+            for number in range(part * 8_000, (part + 1) * 8_000)
+        ]
+        assert served.call("POST", "/api/v1/readings", rows)[0] == 200
+    query = f"/api/v1/readings?sensor=bizhai-basin-rain&from={start}"
+    late = served.call("GET", f"{query}&to={start + 24_000_000}")[1]
+    assert len(late["points"]) == 20_000
+    early = served.call("GET", f"{query}&to={late['earlier_until']}")[1]
+    assert early["earlier_until"] is None
+    assert [at for at, _value in early["points"] + late["points"]] == [start + 1000 * each for each in range(24_000)]
