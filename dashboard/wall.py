@@ -19,7 +19,7 @@ from foundation.settings import Settings
 PREFIX = "/wall/"
 SCENES = ("overview", "sensors", "resources", "duty")
 SCENE_S = 25
-"""How long each scene stays. One screen can have its own: /wall/?rotate=40 (0 stands still), ?scene=sensors (only that one)."""
+"""How long each scene stays. One screen can have its own, by its address (docs/administrator.md)."""
 HOLD_S = 120
 """How long an incident of level Ⅰ or Ⅱ holds the screen; /wall/?hold=300 for one screen."""
 MAP_URL = "/api/v1/map.geojson"

@@ -16,6 +16,7 @@ class Mode(StrEnum):
 
     PEACE = "peace"
     EXERCISE = "exercise"
+    EMERGENCY = "emergency"
     WAR = "war"
 
 

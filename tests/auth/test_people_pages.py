@@ -62,7 +62,7 @@ def test_everybody_changes_their_own_password_and_stays_logged_in(
     wrong = field.post("/password", data={"old": "wrong", "new": NEW, "again": NEW}, headers=SAME_ORIGIN)
     assert wrong.status_code == 422 and "现在的密码不对" in wrong.text
     differ = field.post("/password", data={"old": PASSWORD, "new": NEW, "again": "x"}, headers=SAME_ORIGIN)
-    assert differ.status_code == 422 and "不一样" in differ.text
+    assert differ.status_code == 422 and "不一致" in differ.text
     done = field.post("/password", data={"old": PASSWORD, "new": NEW, "again": NEW}, headers=SAME_ORIGIN)
     assert done.status_code == 303
     assert "密码已修改" in field.get(done.headers["Location"]).text

@@ -103,12 +103,12 @@ def test_both_languages_have_the_same_keys_and_places() -> None:
 
 def test_levels_and_modes_are_named_alike_everywhere() -> None:
     named = {
-        "zh": (["特别重大", "重大", "较大", "一般"], ["平时", "演练", "战时"]),
-        "en": (["Extremely serious", "Serious", "Major", "Ordinary"], ["Normal", "Drill", "Wartime"]),
+        "zh": (["特别重大", "重大", "较大", "一般"], ["平时", "演练", "应急", "战时"]),
+        "en": (["Extremely serious", "Serious", "Major", "Ordinary"], ["Normal", "Drill", "Emergency", "Wartime"]),
     }
     for lang, (levels, modes) in named.items():
         text = {key: text for _, key, text in texts(lang)}
         for page in ("wall", "desk"):
             assert [text[f"{page}.level.{number}"] for number in (1, 2, 3, 4)] == levels
         for page in ("wall", "desk", "journal"):
-            assert [text[f"{page}.mode.{mode}"] for mode in ("peace", "exercise", "war")] == modes
+            assert [text[f"{page}.mode.{mode}"] for mode in ("peace", "exercise", "emergency", "war")] == modes

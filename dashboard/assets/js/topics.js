@@ -23,7 +23,7 @@
  * @typedef {{id: string, incident: string | null, site: string | null, origin: string, text: string, who: string, due: number | null,
  *   status: "ordered" | "acknowledged" | "done" | "withdrawn", feedback: string, ordered_at: number, ordered_by: string, changed_at: number, changed_by: string, version: number}} Task
  * @typedef {{state: string, since?: number, reason?: string, lag_s?: number}} Part
- * @typedef {{mode: "peace" | "exercise" | "war" | null, exercise: string | null, township: Words, database: string, worker: Part, media: Part, ingest: Part,
+ * @typedef {{mode: "peace" | "exercise" | "emergency" | "war" | null, exercise: string | null, township: Words, database: string, worker: Part, media: Part, ingest: Part,
  *   county?: Part}} System
  * @typedef {{id: number, at: number, kind: string, topic: string, subject: string, site: string | null, actor: string, summary: Words, detail?: any, state: any}} JournalEvent
  * @typedef {{sites: Record<string, Site>, readings: Record<string, Sensor>, incidents: Record<string, Incident>, resources: Record<string, Resource>,

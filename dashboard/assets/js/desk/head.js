@@ -5,7 +5,7 @@ import { call } from "./api.js";
 import { ask } from "./dialog.js";
 
 const PARTS = /** @type {const} */ (["feed", "worker", "media", "database", "ingest"]);
-const MODES = ["peace", "exercise", "war"];
+const MODES = ["peace", "exercise", "emergency", "war"];
 const YEAR_S = 365 * 86_400;
 
 export class Head {
