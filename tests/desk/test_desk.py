@@ -25,10 +25,10 @@ def incidents(served: Served, title: str) -> list[dict[str, object]]:
     return [incident for incident in found if incident["title"] == title]
 
 
-def record(served: Served, title: str, level: int = 4) -> str:
+def record(served: Served, title: str, level: int = 4, site: str | None = "zhongzhai") -> str:
     """An incident that came in another way; its id."""
     status, made = served.call(
-        "POST", "/api/v1/incidents", {"title": title, "class": "natural", "level": level, "site": "zhongzhai"}
+        "POST", "/api/v1/incidents", {"title": title, "class": "natural", "level": level, "site": site}
     )
     assert status == 201
     return str(made["id"])
@@ -408,9 +408,11 @@ def test_a_village_sees_only_what_it_may_do(served: Served, watched: Watched, vi
     page.fill("#password", village * 3)
     page.keyboard.press("Enter")
     page.wait_for_selector("[data-part=feed][data-state=up]")
-    incident = record(served, "中寨停电")
+    others = record(served, "中寨停电")
+    incident = record(served, "全乡停电", site=None)
     page.click(f"tr[data-incident='{incident}']")
-    expect(page.locator(".detail__title")).to_have_text("中寨停电")
+    expect(page.locator(".detail__title")).to_have_text("全乡停电")
+    expect(page.locator(f"tr[data-incident='{others}']")).to_have_count(0)
     for hidden in (
         "[data-action=level-1]",
         "[data-action=close]",
