@@ -4,6 +4,7 @@ import { call } from "./desk/api.js";
 import { Outbox } from "./desk/outbox.js";
 import { uuid7 } from "./desk/uuid7.js";
 import { Rows, h, put, write } from "./dom.js";
+import { onLogin } from "./session.js";
 
 /** @typedef {{lang: "zh" | "en", me: string, site: string | null, levels: string[], messages: Record<string, string>}} Page */
 /** @typedef {import("./topics.js").Incident} Incident */
@@ -152,3 +153,6 @@ void outbox.flush();
 void drawKnown();
 setInterval(() => void drawKnown(), REFRESH_MS);
 addEventListener("online", () => void outbox.flush());
+onLogin((valid) => {
+  if (valid) void outbox.flush();
+});

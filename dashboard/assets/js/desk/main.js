@@ -4,6 +4,7 @@ import { io } from "/assets/vendor/socket.io-client/socket.io.esm.min.js";
 import { CONNECTION, Feed } from "../feed.js";
 import { put, write } from "../dom.js";
 import { Model } from "../model.js";
+import { onLogin, renew } from "../session.js";
 import { troubleText } from "../trouble.js";
 import { call } from "./api.js";
 import { Detail } from "./detail.js";
@@ -76,7 +77,8 @@ const feed = new Feed(socket, TOPICS, {
     draw();
   },
   refused: (code) => {
-    if (code === "unauthenticated") void askLogin();
+    // After a sleep only the access had run out: who can renew it is told nothing.
+    if (code === "unauthenticated") void renew().then((renewal) => (renewal === "refused" ? askLogin() : undefined));
   },
 });
 
@@ -174,6 +176,9 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+onLogin((valid) => {
+  if (valid) void outbox.flush();
+});
 feed.start();
 setInterval(draw, 1000);
 void outbox.flush();

@@ -143,7 +143,7 @@ class Ring {
       this.bar.replaceChildren(words, ...(this.watches ? [h("span", {}, this.#t("answer_elsewhere"))] : this.#barButtons(call)));
     } else if (kind === "login") {
       const back = encodeURIComponent(location.pathname + location.search);
-      this.bar.replaceChildren(h("span", {}, this.#t("login")), h("a.button", { href: `/login?next=${back}` }, this.#t("login_again")));
+      this.bar.replaceChildren(h("span", {}, this.#t("login")), h("a.button", { href: `/login?next=${back}`, target: "typing" in document.body.dataset ? "_blank" : null }, this.#t("login_again")));
     } else if (kind === "tap") {
       this.bar.replaceChildren(h("span", {}, this.#t("tap")));
     } else {
