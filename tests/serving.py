@@ -22,7 +22,7 @@ from foundation.database import Database
 from foundation.migrations import upgrade
 from tests.servers import free_port
 
-READY_S = 40
+READY_S = 90
 ADMIN = ("admin", "correct horse battery staple")
 
 
