@@ -17,6 +17,7 @@ from fenghuo.shared_tls import SharedTls
 from foundation.clock import Clock
 from foundation.errors import UserError
 from foundation.local_authority import LocalAuthority
+from foundation.loops import SupervisedThread
 from foundation.secrets import write_private
 from foundation.settings import Settings
 
@@ -37,8 +38,7 @@ class Https:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._look_after, name="https", daemon=True)
+        self.thread = SupervisedThread("https", self._look_after)
         self._read_at: tuple[int, ...] = ()
         self._refused: set[str] = set()
         self.authority: LocalAuthority | None = None
@@ -61,13 +61,11 @@ class Https:
 
     def start(self) -> None:
         """Look after the certificate from now on."""
-        self._thread.start()
+        self.thread.start()
 
     def stop(self) -> None:
         """Stop looking."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self.thread.stop()
 
     def look(self) -> None:
         """Renew our certificate if that is due, and take up what lies in the files when it is new. OSError, ssl.SSLError, ValueError."""
@@ -81,8 +79,8 @@ class Https:
             self.context.load_cert_chain(self.certificate_file, key)
             self._read_at = changed
 
-    def _look_after(self) -> None:
-        while not self._stopping.wait(LOOK_EVERY_S):
+    def _look_after(self, stopping: threading.Event) -> None:
+        while not stopping.wait(LOOK_EVERY_S):
             try:
                 self.look()
             except (OSError, ValueError) as error:

@@ -16,6 +16,7 @@ from werkzeug.utils import redirect
 from werkzeug.wrappers import Request
 
 from dashboard.trust import TRUST_PATH
+from foundation.loops import SupervisedThread
 from foundation.settings import Settings
 
 SERVED = (f"{TRUST_PATH}/", "/assets/")
@@ -37,16 +38,17 @@ class PlainHttp:
         self._server = _Bounded(
             settings.host, settings.trust_port, _door(settings, app), _Quiet, fd=self._socket.fileno()
         )
-        self._thread = threading.Thread(target=self._server.serve_forever, name="plain-http", daemon=True)
+        self.thread = SupervisedThread("plain-http", lambda _stopping: self._server.serve_forever())
 
     def start(self) -> None:
         """Begin to answer."""
-        self._thread.start()
+        self.thread.start()
 
     def stop(self) -> None:
         """Answer nobody any more."""
+        self.thread.stopping.set()
         self._server.shutdown()
-        self._thread.join()
+        self.thread.stop()
         self._server.server_close()
         self._socket.close()
 

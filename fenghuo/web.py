@@ -134,9 +134,6 @@ class Web:
         gate.socket_namespace(socketio, ROOM_NAMESPACE, self.signalling)
         gate.socket_namespace(socketio, SCREENS_NAMESPACE, self.signalling.screens)
         app.register_blueprint(Api(gate, database, clock, Sensing(database, clock), settings).blueprint())
-        app.register_blueprint(
-            Health(gate, database, clock, self.system, [self.feed.thread, *self.signalling.threads]).blueprint()
-        )
         app.register_blueprint(create_login(gate, settings))
         app.register_blueprint(create_pairing(gate, settings))
         app.register_blueprint(create_people(gate, clock))
@@ -149,6 +146,9 @@ class Web:
             anchor = Anchor(https.authority.der, https.authority.title)
             app.register_blueprint(create_trust(gate, settings, anchor, lan_addresses()))
             self._plain = _listener(settings, app)
+        threads = [self.feed.thread, *self.signalling.threads]
+        threads += [part.thread for part in (https, self._plain) if part is not None]
+        app.register_blueprint(Health(gate, database, clock, self.system, threads).blueprint())
         pages = [
             create_wall(app, settings, signed_in=lambda: signed_in_tags(gate.principal_or_none(), gate.language())),
             create_desk(app, gate, settings),
