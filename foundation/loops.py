@@ -85,22 +85,25 @@ class SupervisedThread:
         self.stopping = threading.Event()
         self._body = body
         self._in_body = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread: threading.Thread | None = None
 
     @property
     def state(self) -> LoopState:
         """`stopped` before the start, after the end, and between an end by mistake and the next start."""
-        return "running" if self._in_body and self._thread.is_alive() else "stopped"
+        alive = self._thread is not None and self._thread.is_alive()
+        return "running" if self._in_body and alive else "stopped"
 
     def start(self) -> None:
         """Begin."""
         self._in_body = True
+        # Made here: gunicorn forks after the wiring, and a thread made before a fork counts as ended after it.
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._thread.start()
 
     def stop(self, timeout_s: float | None = None) -> None:
         """Tell the body to end, and wait for that up to `timeout_s` seconds (None: for ever)."""
         self.stopping.set()
-        if self._thread.is_alive():
+        if self._thread is not None and self._thread.is_alive():
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
