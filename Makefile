@@ -72,7 +72,8 @@ dev: $(VENV)/.dev install
 
 test: dev
 	sh deploy/test-machine.sh
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -m "not alone"
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m alone
 
 # `make -k check` goes on after the first failure.
 check: check-format check-lint check-types check-floors check-dead check-browser

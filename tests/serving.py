@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 import psutil
 
 from fenghuo.demo.township import build_resources, build_roster, build_sites, build_stations
-from foundation.clock import SystemClock
+from foundation.clock import Clock, SystemClock
 from foundation.database import Database
 from foundation.migrations import upgrade
 from tests.servers import free_port
@@ -159,12 +159,12 @@ class Served:
             return str(json.load(answer)["access_token"])
 
 
-def build_township(home: Path) -> None:
+def build_township(home: Path, clock: Clock | None = None) -> None:
     """The demo's sites, stations, resources and roster in an empty data folder, without its readings, incidents and people."""
     home.mkdir(parents=True, exist_ok=True)
     database = Database(f"sqlite:///{home.resolve() / 'fenghuo.db'}")
     upgrade(database)
-    build_in(database)
+    build_in(database, clock)
     database.close()
 
 
@@ -181,9 +181,9 @@ def running_township(folder: Path) -> Iterator[Served]:
         system.stop()
 
 
-def build_in(database: Database) -> None:
-    """The same in a database that has the schema."""
-    clock = SystemClock()
+def build_in(database: Database, clock: Clock | None = None) -> None:
+    """The same in a database that has the schema; the roster begins at the clock's day."""
+    clock = clock or SystemClock()
     with database.writing() as session:
         build_sites(session, clock)
         build_stations(session, clock)

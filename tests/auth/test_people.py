@@ -47,7 +47,7 @@ def test_a_local_role_changes_only_what_is_of_its_own_site(role: Role) -> None:
 
 def test_a_guest_may_only_join_its_room() -> None:
     guest = Principal("guest", "g", "G", Role.GUEST, login_id="l", room_id="room-1", room_role="speaker")
-    assert {permission for permission in GRANTS if guest.may(permission)} == {"room.chat", "room.join"}
+    assert {permission for permission in GRANTS if guest.may(permission)} == {"room.chat", "room.join", "room.publish"}
     guest.require_room("room-1")
     with pytest.raises(Forbidden):
         guest.require_room("room-2")

@@ -1,5 +1,6 @@
 """`fenghuo serve --tls local`: people come by https, processes of ours dial in by it, and plain http only tells how to trust it."""
 
+import contextlib
 import plistlib
 import socket
 import ssl
@@ -75,7 +76,8 @@ def test_plain_http_serves_the_trust_page_and_sends_everything_else_to_https(sys
 def test_https_and_plain_http_do_not_share_a_port(system: Secured) -> None:
     with socket.create_connection(("127.0.0.1", system.port), 10) as connection:
         connection.sendall(b"GET /trust HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert b"200 OK" not in connection.recv(1024)
+        with contextlib.suppress(ConnectionResetError):  # no TLS: the connection may simply end
+            assert b"200 OK" not in connection.recv(1024)
 
 
 def test_the_page_gives_the_certificate_whose_fingerprint_it_shows(system: Secured) -> None:

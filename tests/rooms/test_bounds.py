@@ -76,4 +76,4 @@ def test_a_ring_ends_in_time_though_the_players_node_hangs(
     until(lambda: node.had("room.want"))
     clock.advance(calling.RINGS_FOR_S + 1)
     # Before the first answer of the node was given up, after 5 s.
-    until(lambda: officer.told("roster")[-1]["rings"].get("lishuping", {}).get("state") == "no_answer", timeout_s=4)
+    until(lambda: officer.told("roster")[-1]["rings"].get("lishuping", {}).get("state") == "no_screen", timeout_s=4)

@@ -57,6 +57,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "hand": ("up", "participant"),
     "rules": ("locked", "lobby", "talk", "chat"),
     "admit": ("participant",),
+    "busy": (),
     "refuse": ("participant",),
     "floor": ("take",),
     "pass": ("participant",),

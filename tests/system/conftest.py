@@ -9,9 +9,9 @@ from tests.browser import Watched, chromium, playwright
 from tests.serving import Served, running_township
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running_playwright() -> Iterator[Playwright]:
-    """Playwright for the whole run."""
+    """Playwright: while it runs, its loop keeps asyncio.run from working in this thread."""
     with playwright() as running:
         yield running
 

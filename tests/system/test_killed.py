@@ -105,6 +105,7 @@ def test_mqtt_readings_acknowledged_by_the_embedded_broker_survive_a_killed_work
     assert kept <= {point[0] for point in found["points"]}
 
 
+@pytest.mark.alone
 def test_the_wall_says_within_five_seconds_that_the_server_is_gone_and_recovers_by_itself(
     breakable: Served, browser: Watched
 ) -> None:
@@ -119,6 +120,7 @@ def test_the_wall_says_within_five_seconds_that_the_server_is_gone_and_recovers_
     page.wait_for_selector(FRESH, state="attached", timeout=RECOVERED_S * 1000)
 
 
+@pytest.mark.alone
 def test_the_wall_is_true_again_within_ten_seconds_after_web_was_killed(breakable: Served, browser: Watched) -> None:
     page = browser.page()
     page.goto(f"{breakable.url}/wall?token={wall_token(breakable)}")

@@ -19,6 +19,7 @@ CODE = ("fenghuo", "dashboard", "conference", "operations", "auth", "foundation"
 PEOPLE_ERRORS = re.compile(r'(?:UserError|NotFound|Conflict|TooMany|Unavailable)\(\s*"([a-z_0-9]+)"')
 KINDS = re.compile(r'"((?:incident|resource|duty|station|sensor|site|room|task)\.[a-z_]+)"')
 NOT_FOR_PEOPLE = frozenset(get_args(Permission)) | {
+    "room.busy",
     "room.offer",
     "room.want",
     "room.freezes",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +20,7 @@ from dashboard.visibility import TOPICS, Visibility
 from dashboard.wall import create_wall
 from fenghuo.demo.geography import village_places
 from fenghuo.demo.township import VILLAGES
-from foundation.clock import SystemClock, epoch_ms
+from foundation.clock import ManualClock, epoch_ms
 from foundation.database import Database
 from foundation.settings import Settings
 from operations.geography import map_of
@@ -51,10 +52,14 @@ FAULTS = (Path(__file__).parent / "browser_faults.js").read_text(encoding="utf-8
 SHOWN = "() => document.body.dataset.scene + ' ' + (document.querySelector('.scene-name[data-on] .scene-page')?.textContent ?? '')"
 
 
+NOW = datetime(2026, 11, 29, 1, 53, tzinfo=UTC)
+"""09:53 in the township: the next shift ends on another day, so its times are as long as they can be."""
+
+
 def build_world(folder: Path) -> State:
     """The demo township as the feed tells it, an hour of quiet readings before now."""
-    build_township(folder)
-    clock = SystemClock()
+    clock = ManualClock(NOW)
+    build_township(folder, clock)
     now = epoch_ms(clock.now())
     database = Database(f"sqlite:///{folder.resolve() / 'fenghuo.db'}")
     system = {
