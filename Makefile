@@ -27,7 +27,7 @@ help:
 	@echo 'make fuzz    ten million mutated packets against the media node, then twenty minutes in search of new paths through it'
 	@echo 'make bench   the measurements, one JSON line a figure'
 	@echo 'make bench-rooms  those of the consultation rooms, beside Janus and the floor in C'
-	@echo 'make soak    a consultation of forty minutes in real browsers, with a restart of web each ten'
+	@echo 'make soak    hours: a consultation with restarts of web, a thousand SIGKILLs, web under busy pages, joins and leaves'
 	@echo 'make image   build the container image with buildah, start it, wait until it is ready'
 	@echo 'make lock    renew the locks of requirements/ from pyproject.toml'
 	@echo 'make clean   remove what make made (never the data folder)'
@@ -114,7 +114,7 @@ bench-rooms: dev
 
 soak: dev
 	@sh deploy/test-machine.sh >&2
-	$(BIN)/python -m benchmarks.rooms_restarts
+	@for name in rooms_restarts killed web_soak rooms_soak; do $(BIN)/python -m "benchmarks.$$name" || exit 1; done
 
 image:
 	bash deploy/build-image.sh

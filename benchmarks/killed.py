@@ -19,6 +19,7 @@ from urllib.error import URLError
 import paho.mqtt.client as paho
 
 from benchmarks.figure import tell_at_most
+from benchmarks.interruption import end_in_order_when_told
 from foundation.database import Database
 from foundation.identifiers import new_id
 from foundation.migrations import upgrade
@@ -214,6 +215,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--database", choices=["sqlite", "postgresql"], action="append")
     parser.add_argument("--seed", type=int, default=time.time_ns() & 0xFFFF)
+    end_in_order_when_told()
     options = parser.parse_args()
     for database in options.database or ["sqlite", "postgresql"]:
         measure(database, options.rounds, options.seed)

@@ -14,6 +14,7 @@ from typing import Any
 from playwright.sync_api import Page
 
 from benchmarks.figure import tell
+from benchmarks.interruption import end_in_order_when_told
 from tests.browser import playwright
 from tests.rooms.consultation import Consultation, browser, villages
 from tests.serving import Served
@@ -140,6 +141,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=40)
     parser.add_argument("--every", type=float, default=10, help="minutes between two restarts of web")
+    end_in_order_when_told()
     asked = parser.parse_args()
     sys.exit(not run(asked.minutes, asked.every))
 

@@ -21,6 +21,7 @@ import socketio
 from playwright.sync_api import sync_playwright
 
 from benchmarks.figure import tell_at_most
+from benchmarks.interruption import end_in_order_when_told
 from dashboard.visibility import TOPICS
 from tests.browser import ARGUMENTS
 from tests.servers import program
@@ -141,6 +142,7 @@ def main() -> None:
     """The figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=MINUTES)
+    end_in_order_when_told()
     measure(parser.parse_args().minutes)
 
 
