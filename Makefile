@@ -10,8 +10,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 VENDOR := dashboard/assets/vendor/.complete
 NODE := $(if $(shell command -v npm 2>/dev/null),,$(VENV)/.node)
-# Files run side by side, a file's tests in one process (they share a running township). TEST_WORKERS=0 runs all in one.
-TEST_WORKERS := 2
+# TEST_WORKERS=2 runs files side by side, a file's tests in one process (they share a running township). On two cores that saves little as long as
+# two files with browsers may meet, and starves them: 0 runs all in one.
+TEST_WORKERS := 0
 RUN_NODE := PATH="$(CURDIR)/$(BIN):$$PATH" node
 
 .PHONY: help demo serve install vendor dev test format fuzz bench bench-rooms soak image lock clean

@@ -112,7 +112,9 @@ class Ring {
     this.#shown = call === undefined ? "" : call.room;
     if (loud) this.#bell.ring(this.#t("title", { title: call.title }));
     else this.#bell.still();
-    const covers = loud && !this.watches;
+    // Who stands before the door of that room sees its own "join"; it still rings, from the edge.
+    const before = call !== undefined && call.room === document.body.dataset.room;
+    const covers = loud && !this.watches && !before;
     if (call !== undefined) this.#fill(call, ringing.length - 1);
     if (covers && !this.dialog.open) this.dialog.showModal();
     if (!covers && this.dialog.open) this.dialog.close();
