@@ -24,7 +24,7 @@ from foundation.errors import Unauthenticated
 from foundation.secrets import secret
 
 RECHECK_S = 5.0
-"""How long a right that was proved is believed before the database is asked again."""
+"""Seconds for which a right that was proved is believed before the database is asked again."""
 RECHECKED_SIZE = 5_000
 RECOGNIZED_S = 600.0
 NODE_NAME_LENGTH = 64
@@ -69,7 +69,7 @@ class Authority:
         return Principal("node", name, name, Role.NODE)
 
     def recognizes(self, token: str) -> bool:
-        """Whether a token is good as far as can be said without a database, in microseconds: a device's only when it was shown lately.
+        """Return whether a token is good as far as can be said without a database, in microseconds: a device's only when it was shown lately.
 
         It decides whose requests come first, never who may.
         """

@@ -35,7 +35,7 @@ CODE_CHARACTERS = 8
 PAIRING_LIFE = timedelta(minutes=10)
 POLL_S = 3
 MAX_PENDING = 200
-"""When so many wait, the oldest of the network that has most gives way: no ten addresses keep a new screen out."""
+"""Pairings that may wait; beyond it the oldest of the network that has most gives way: no ten addresses keep a new screen out."""
 MAX_PENDING_OF_ADDRESS = 20
 NAME_LENGTH = 64
 SEEN_EVERY = timedelta(minutes=1)

@@ -323,7 +323,7 @@ def _ended(login: Login, person: Person, now: datetime) -> str | None:
 
 
 def _is_reused(session: Session, row: RefreshToken, now: datetime) -> bool:
-    """Whether showing this token means that two parties hold the login."""
+    """Return whether showing this token means that two parties hold the login."""
 
     def used(parent: str) -> list[datetime]:
         query = select(RefreshToken.used_at).where(

@@ -40,7 +40,7 @@ class Person(Base):
 
 
 def login_name(text: str) -> str:
-    """How a login name is compared: in one Unicode form (NFKC), without case, spaces around it, and what nobody can see."""
+    """Return a login name as it is compared: in one Unicode form (NFKC), without case, spaces around it, and what nobody can see."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", _visible(text)).casefold()).strip()
 
 

@@ -20,7 +20,7 @@ class SiteScope:
     site_id: str | None = None
 
     def covers(self, site_id: str | None) -> bool:
-        """Whether a row of this site is in the scope."""
+        """Return whether a row of this site is in the scope."""
         return self.everywhere or (self.site_id is not None and site_id in (None, self.site_id))
 
     def criterion(self, column: Any) -> ColumnElement[bool]:

@@ -20,7 +20,7 @@ CODE_LENGTH = 16
 NAME_LENGTH = 80
 TOPIC = "sites"
 ADDED = re.compile(r"(?:村委会|居委会|行政村|社区|村|\s+(?:village|community))$")
-"""What people add to the name of a village, in speech and on forms; the desk's own search leaves it away, too (match.js)."""
+"""Words that people add to the name of a village, in speech and on forms; the desk's own search leaves it away, too (match.js)."""
 
 
 class SiteKind(StrEnum):

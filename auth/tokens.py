@@ -21,7 +21,7 @@ ACCESS_S = 15 * 60
 GUEST_S = 24 * 3600
 LONGEST = timedelta(seconds=GUEST_S)
 AHEAD_S = 12 * 3600
-"""How far the clock may have been ahead when it issued a token: one that ran in a wrong time zone is put right while people are logged in."""
+"""The most that the clock may have been ahead when it issued a token: one that ran in a wrong time zone is put right while people are logged in."""
 MAX_CHARACTERS = 4096
 ALGORITHM = "EdDSA"
 TYPE = "at+jwt"

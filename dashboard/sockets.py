@@ -22,6 +22,7 @@ from dashboard.messages import Lang
 from dashboard.origins import is_own_origin
 from dashboard.problems import Problems, public_face
 from foundation.errors import FenghuoError, Forbidden, ProtocolError, Unauthenticated, Unavailable
+from foundation.loops import survived
 from foundation.settings import Settings
 
 MAX_EVENT_BYTES = 80 * 1024
@@ -140,9 +141,9 @@ class Sockets(ABC):
                     return told
                 except FenghuoError as error:
                     return self._told(error, event)
-                except Exception:
+                except Exception:  # noqa: BLE001 - `survived` logs and counts it
                     # The connection must survive our mistake; the page learns that it was ours.
-                    logger.exception("an event failed", extra={"event": event, "namespace": namespace})
+                    survived(f"event{namespace}.{event}")
                     return self._told(Unavailable("internal"), event)
 
             self._register(socketio, event, namespace, Rule(needs=needs), handle)
@@ -239,9 +240,9 @@ def _refusing(connect: Callable[..., None]) -> Callable[..., None]:
             code = public_face(error)[0]
             logger.info("a connection was refused", extra={"code": code, "why": error.detail})
             raise ConnectionRefusedError(code, {"code": code}) from None
-        except Exception:
+        except Exception:  # noqa: BLE001 - `survived` logs and counts it
             # Flask-SocketIO would call again without arguments on a TypeError; and no page learns of our mistakes.
-            logger.exception("a connection failed")
+            survived("event.connect")
             raise ConnectionRefusedError("internal", {"code": "internal"}) from None
 
     return checked

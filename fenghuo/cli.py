@@ -106,12 +106,13 @@ def serve(settings: Settings, tls: str | None, key: str | None) -> None:
 def _await_ports(settings: Settings) -> None:
     """Wait a moment for the ports of web and media, which processes that end may still hold; then say who could not get which."""
     from fenghuo.ports import await_port
+    from foundation.clock import SystemClock
 
     for kind, host, port, setting in (
         (socket.SOCK_STREAM, settings.host, settings.port, "FENGHUO_PORT"),
         (socket.SOCK_DGRAM, "0.0.0.0", settings.media_port, "FENGHUO_MEDIA_PORT"),
     ):
-        why = await_port(kind, host, port)
+        why = await_port(kind, host, port, SystemClock())
         if why:
             protocol = "tcp" if kind == socket.SOCK_STREAM else "udp"
             raise click.ClickException(

@@ -3,6 +3,8 @@
 import socket
 import time
 
+from foundation.clock import Clock
+
 AWAIT_S = 10.0
 """Processes of a `serve` that was killed end within this time."""
 LOOK_S = 0.2
@@ -20,9 +22,9 @@ def taken(kind: socket.SocketKind, host: str, port: int) -> str:
     return ""
 
 
-def await_port(kind: socket.SocketKind, host: str, port: int, limit_s: float = AWAIT_S) -> str:
+def await_port(kind: socket.SocketKind, host: str, port: int, clock: Clock, limit_s: float = AWAIT_S) -> str:
     """The same, asked until it is free or `limit_s` have passed."""
-    deadline = time.monotonic() + limit_s
-    while (why := taken(kind, host, port)) and time.monotonic() < deadline:
+    deadline = clock.monotonic() + limit_s
+    while (why := taken(kind, host, port)) and clock.monotonic() < deadline:
         time.sleep(LOOK_S)
     return why

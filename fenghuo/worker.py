@@ -18,7 +18,7 @@ from foundation import disk
 from foundation.clock import Clock, SystemClock
 from foundation.database import Database
 from foundation.identifiers import new_id
-from foundation.loops import error_counts, guarded, supervised
+from foundation.loops import error_counts, guarded, supervised, survived
 from foundation.migrations import await_schema
 from foundation.secrets import secret
 from foundation.settings import Settings
@@ -142,9 +142,9 @@ class Worker:
                 await self._dial(node, address)
             except (socketio.exceptions.SocketIOError, OSError, TimeoutError) as error:
                 logger.info("web does not answer", extra={"reason": str(error)})
-            except Exception:
+            except Exception:  # noqa: BLE001 - `survived` logs and counts it
                 # A living worker that web takes for dead would be a lie on the wall: dial again, whatever it was.
-                logger.exception("the worker could not report")
+                survived("worker.report")
             await asyncio.sleep(DIAL_AGAIN_S)
 
     async def _dial(self, node: str, address: str) -> None:

@@ -30,7 +30,7 @@ from amqtt.mqtt.puback import PubackPacket
 from amqtt.plugins.base import BaseAuthPlugin
 from amqtt.session import IncomingApplicationMessage, OutgoingApplicationMessage, Session
 
-from foundation.loops import guarded, supervised
+from foundation.loops import guarded, supervised, survived
 from operations.ingest import Ingest, Message
 from operations.mapping import MAX_PAYLOAD_BYTES
 
@@ -184,9 +184,9 @@ class EmbeddedBroker:
                 await self._stop()
             if self._broker is None:
                 await self._start()
-        except Exception:
+        except Exception:  # noqa: BLE001 - `survived` logs and counts it
             # amqtt lets out whatever its parts raise; a watch that ended here would leave the township without a broker for ever.
-            logger.exception("the embedded broker could not be started")
+            survived("broker.start")
             self._ingest.carrier_lost("no_broker")
 
     async def _start(self) -> None:
@@ -205,9 +205,9 @@ class EmbeddedBroker:
             return
         try:
             await asyncio.wait_for(broker.shutdown(), PROBE_TIMEOUT_S)
-        except Exception:
+        except Exception:  # noqa: BLE001 - `survived` logs and counts it
             # It may be the stalled one that is being replaced: its successor starts whatever became of it.
-            logger.exception("the embedded broker did not stop in order")
+            survived("broker.stop")
             # It shuts its listeners last; one left open would hold the port against its successor.
             for server in broker._servers.values():
                 if server.instance:
